@@ -1,0 +1,1 @@
+"""What runs inside the stack: pure reducers, their loops, and the probe."""

@@ -1,0 +1,196 @@
+"""The balancer agent: watches the catalog and keeps the nginx beside it in agreement. `python3 -m stackctl.agents.balancer`.
+
+`--first` writes the config that nginx starts with, and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import jinja2
+
+from stackctl.agents import settings
+from stackctl.agents.balancing import (
+    Applied,
+    Apply,
+    CatalogRead,
+    Drifted,
+    Event,
+    RegistryLost,
+    Rejected,
+    State,
+    Tick,
+    WakeAt,
+    adopt,
+    reduce,
+)
+from stackctl.agents.inspection import inspect
+from stackctl.agents.loop import Backoff, Health, Log, Metrics, run, serve
+from stackctl.agents.nginx import Nginx
+from stackctl.domain.balancer import Backends, BalancerSettings
+from stackctl.errors import StackctlError, Unreachable
+from stackctl.ports import Registry
+from stackctl.registry.consul import Consul
+from stackctl.rendering.nginx import RenderedConfig, render
+from stackctl.rendering.templates import environment
+
+TEMPLATES = Path("/opt/stackctl/templates/nginx")
+WAIT = 60.0  # seconds that a blocking query waits for news
+GUARD = 5.0  # seconds between two looks at what runs and what lies on disk
+
+log = Log("balancer")
+
+
+class Balancer:
+    """The loop around the reducer: it waits, reads clocks and talks; what to do is decided in `balancing`."""
+
+    def __init__(self, told: BalancerSettings, nginx: Nginx, template: jinja2.Template, registry: Registry) -> None:
+        self._settings = told
+        self._nginx = nginx
+        self._template = template
+        self._registry = registry
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._state: State = adopt(told, None)
+        self._loop = asyncio.get_running_loop()
+        self.metrics = Metrics(
+            "stackctl_balancer",
+            applied_total="configs that fresh connections were seen to get",
+            rejected_total="configs that nginx refused or did not confirm",
+            drifts_total="times that what ran or lay on disk was not what was applied",
+            registry_errors_total="questions that the registry did not answer",
+            backends="backends in the config that is wanted",
+        )
+
+    def health(self) -> Health:
+        """Well while the registry answers and nginx takes what it is given; who is set aside is told as well."""
+        state = self._state
+        reasons = (state.registry_lost, state.rejected.reason if state.rejected else "")
+        aside = {item.id: item.reason for items in state.set_aside.values() for item in items}
+        return Health(tuple(filter(None, reasons)), {"set_aside": aside})
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        self._state = adopt(self._settings, await self._running())
+        names = dict.fromkeys(service.catalog_name for service in self._settings.services)
+        async with asyncio.TaskGroup() as tasks:
+            for name in names:
+                tasks.create_task(self._watch(name))
+            tasks.create_task(self._guard())
+            while True:
+                event = await self._events.get()
+                self._state, commands = reduce(self._state, event)
+                self._note(event)
+                for command in commands:
+                    match command:
+                        case Apply(backends):
+                            tasks.create_task(self._apply(backends))
+                        case WakeAt(at):
+                            self._loop.call_at(at, self._tick)
+
+    def _tick(self) -> None:
+        self._events.put_nowait(Tick(self._loop.time()))
+
+    async def _running(self) -> Backends | None:
+        """What the nginx beside it serves, as soon as that answers."""
+        backoff = Backoff(first=0.01, last=0.5)
+        while True:
+            try:
+                return (await self._nginx.running()).backends
+            except StackctlError as error:
+                log("nothing adopted", reason=error.message)
+                return None
+            except OSError:
+                await backoff.wait()
+
+    async def _watch(self, service: str) -> None:
+        """Blocking queries: each answer is an event, and so is each failure; an answer's index starts the next query."""
+        index, backoff = 0, Backoff()
+        while True:
+            try:
+                catalog = await self._registry.catalog(service, index=index, wait=WAIT)
+            except Unreachable as error:
+                index = 0
+                self._events.put_nowait(RegistryLost(error.message))
+                await backoff.wait()
+            else:
+                index = catalog.index
+                backoff.reset()
+                self._events.put_nowait(CatalogRead(catalog, self._loop.time()))
+
+    async def _apply(self, backends: Backends) -> None:
+        began = self._loop.time()
+        try:
+            rendered = render_config(self._template, self._settings, backends, self._nginx)
+            await self._nginx.apply(rendered, backends)
+        except (StackctlError, OSError, jinja2.TemplateError, ValueError) as error:
+            self._events.put_nowait(Rejected(backends, str(error), self._loop.time()))
+        else:
+            took = round((self._loop.time() - began) * 1000)
+            ids = {name: [backend.id for backend in members] for name, members in backends.items()}
+            log("applied", revision=rendered.revision, milliseconds=took, backends=ids)
+            self._events.put_nowait(Applied(backends, self._loop.time()))
+
+    async def _guard(self) -> None:
+        """What runs and what lies on disk must be what was applied, whoever touched it meanwhile."""
+        pause = Backoff(first=GUARD, last=GUARD)
+        while True:
+            await pause.wait()
+            if self._state.applying:
+                continue
+            try:
+                tampered = (await inspect(self._nginx)).tampered
+            except (StackctlError, OSError) as error:
+                tampered = str(error)
+            if tampered and not self._state.applying:
+                self._events.put_nowait(Drifted(tampered, self._loop.time()))
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case RegistryLost(reason):
+                log("registry lost", level="warning", reason=reason)
+                self.metrics.add("registry_errors_total")
+            case Rejected(_, reason, _):
+                log("config rejected", level="error", reason=reason)
+                self.metrics.add("rejected_total")
+            case Drifted(reason, _):
+                log("config drifted", level="warning", reason=reason)
+                self.metrics.add("drifts_total")
+            case Applied():
+                self.metrics.add("applied_total")
+            case _:
+                pass
+        self.metrics.set("backends", sum(map(len, self._state.wanted.values())))
+
+
+def render_config(
+    template: jinja2.Template, told: BalancerSettings, backends: Backends, nginx: Nginx
+) -> RenderedConfig:
+    """The config for these backends, with this container's token."""
+    return render(template, told, backends, token=nginx.token(), run=str(nginx.run))
+
+
+async def main() -> None:
+    """The agent of one balancer."""
+    told = settings.load()
+    template = environment(TEMPLATES).get_template("nginx.conf.j2")
+    async with Consul(settings.registry_url(told.registry)) as registry:
+        balancer = Balancer(told, Nginx(), template, registry)
+        await serve("balancer", balancer.health, balancer.metrics)
+        await balancer.run()
+
+
+def write_first() -> None:
+    """A config that answers 503 for every service: nobody is known yet."""
+    told, nginx = settings.load(), Nginx()
+    empty: Backends = {service.name: () for service in told.services}
+    template = environment(TEMPLATES).get_template("nginx.conf.j2")
+    nginx.write_first(render_config(template, told, empty, nginx), empty)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--first"]:
+        write_first()
+    else:
+        run(main(), log)

@@ -1,0 +1,105 @@
+"""What a balancer really runs, seen from inside its container: running revision, the file beside it, connections."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+
+from stackctl.agents.nginx import Nginx
+from stackctl.domain.balancer import Backends
+from stackctl.domain.instance import Endpoint
+from stackctl.domain.observation import BalancerSeen
+from stackctl.rendering.nginx import backends_in, revision_of
+
+ESTABLISHED = "01"
+AGENT_PORT = 8090
+CLOCK_TICK = 0.02  # seconds; the kernel tells when a process started in hundredths
+CLAIM = re.compile(r"^# stackctl \S+ revision (\S+)$", re.MULTILINE)
+
+
+async def inspect(nginx: Nginx) -> BalancerSeen:
+    """The balancer that this process sits beside; raises `OSError` or `StackctlError` where nginx can't be asked."""
+    running = await nginx.running()
+    workers = nginx.workers()
+    text = nginx.config.read_text()
+    claimed = next(iter(CLAIM.findall(text)), "")
+    edited = not claimed or revision_of(text, claimed=claimed, token=nginx.token()) != claimed
+    backends, dropped, tampered, reloaded = running.backends, {}, "", False
+    if edited:
+        on_disk = _on_disk(text, running.backends)
+        dropped = _dropped(running.backends, on_disk)
+        reloaded = _loaded_since(nginx)
+        backends = on_disk if reloaded else running.backends
+        effect = "nginx runs it" if reloaded else "nginx does not run it yet, the next reload would"
+        tampered = f"{nginx.config} was edited by hand; {effect}"
+    elif claimed != running.revision:
+        tampered = f"{nginx.config} holds revision {claimed[:8]}, nginx runs {running.revision[:8]}"
+    return BalancerSeen(
+        "",
+        revision=running.revision,
+        backends=backends,
+        tampered=tampered,
+        dropped=dropped,
+        reloaded=reloaded,
+        shutting_down=sum(worker.shutting_down for worker in workers),
+        connections=connections(),
+        agent="" if await _agent_answers() else "its agent does not answer",
+    )
+
+
+def connections(tables: tuple[Path, ...] = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))) -> Mapping[str, int]:
+    """Established connections of this network namespace by remote endpoint (format: the kernel's proc_net_tcp)."""
+    found: Counter[str] = Counter()
+    for table in tables:
+        for line in table.read_text().splitlines()[1:] if table.exists() else ():
+            fields = line.split()
+            if fields[3] == ESTABLISHED:
+                found[str(_endpoint(fields[2]))] += 1
+    return dict(found)
+
+
+def _endpoint(text: str) -> Endpoint:
+    """`0100007F:0050`: each 32-bit word of the address in the host's byte order, the port as it reads."""
+    address, _, port = text.partition(":")
+    words = [bytes.fromhex(address[start : start + 8])[::-1] for start in range(0, len(address), 8)]
+    parsed = ip_address(b"".join(words))
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return Endpoint(str(mapped or parsed), int(port, 16))
+
+
+def _on_disk(text: str, running: Backends) -> Backends:
+    named = backends_in(text)
+    return {name: tuple(named.get(name, ())) for name in running}
+
+
+def _dropped(running: Backends, on_disk: Backends) -> dict[str, tuple[str, ...]]:
+    lost = {
+        name: tuple(sorted({b.id for b in members} - {b.id for b in on_disk[name]}))
+        for name, members in running.items()
+    }
+    return {name: ids for name, ids in lost.items() if ids}
+
+
+def _loaded_since(nginx: Nginx) -> bool:
+    """Whether the workers that accept connections are younger than the file."""
+    boot = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    started = [worker.started for worker in nginx.workers() if not worker.shutting_down]
+    return bool(started) and boot + min(started) + CLOCK_TICK >= nginx.config.stat().st_ctime
+
+
+async def _agent_answers() -> bool:
+    """A frozen agent still has its connections accepted by the kernel, so only an answer counts."""
+    try:
+        async with asyncio.timeout(0.5):
+            reader, writer = await asyncio.open_connection("127.0.0.1", AGENT_PORT)
+            writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+            answered = await reader.readline()
+            writer.close()
+            return bool(answered)
+    except (OSError, TimeoutError):
+        return False

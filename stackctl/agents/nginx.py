@@ -1,0 +1,173 @@
+"""The nginx beside the balancer agent: swap its config without losing a request, and ask what really runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackctl.domain.balancer import Backends, RunningConfig
+from stackctl.errors import StackctlError
+from stackctl.probing.wire import backends_from_json, backends_to_json
+from stackctl.rendering.nginx import STATUS_PORT, RenderedConfig
+
+SHUTTING_DOWN = "worker process is shutting down"
+KEPT_REVISIONS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One worker process of the running nginx."""
+
+    pid: int
+    shutting_down: bool
+    started: float  # seconds since boot, as the kernel counts
+
+
+@dataclass(frozen=True, slots=True)
+class Nginx:
+    """The files and processes of one nginx; `run` is the folder where everything it writes lies."""
+
+    run: Path = Path("/run/stackctl")
+    binary: str = "nginx"
+
+    @property
+    def config(self) -> Path:
+        """The file that nginx reads at a reload."""
+        return self.run / "nginx.conf"
+
+    def token(self) -> str:
+        """The secret by which probes are told the upstream; made once for the life of the container."""
+        path = self.run / "probe-token"
+        with contextlib.suppress(FileExistsError):
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(16))
+        return path.read_text()
+
+    def write_first(self, rendered: RenderedConfig, backends: Backends) -> None:
+        """The config that nginx starts with; an existing one stays."""
+        if not self.config.exists():
+            self._remember(rendered, backends)
+            _write(self.config, rendered.text)
+
+    async def apply(self, rendered: RenderedConfig, backends: Backends, *, timeout: float = 10.0) -> None:
+        """Candidate → test → atomic rename → reload → confirmed by what fresh connections see.
+
+        Raises `StackctlError` where nginx refuses the candidate (the running config and file stay as they were) or
+        where no fresh connection sees the new revision within `timeout` seconds.
+        """
+        candidate = self.run / "candidate.conf"
+        _write(candidate, rendered.text)
+        await self._test(candidate)
+        self._remember(rendered, backends)
+        previous = self.config.read_text()
+        candidate.replace(self.config)
+        try:
+            await self._reload(rendered.revision, timeout)
+        except StackctlError:
+            _write(self.config, previous)  # what lies on disk is what runs, also after a failure
+            raise
+
+    async def _reload(self, revision: str, timeout: float) -> None:
+        master, before = self.master(), {worker.pid for worker in self.workers()}
+        os.kill(master, signal.SIGHUP)
+        await _until(lambda: self._replaced(before), timeout, "nginx to start workers with the new config")
+        # The master lets old workers accept for another 100 ms. The new ones are there and the listening sockets are
+        # shared, so nothing is refused when the old ones stop accepting now: what they hold, they finish.
+        for worker in self.workers():
+            if worker.pid in before and not worker.shutting_down:
+                _signal(worker.pid, signal.SIGQUIT)
+        await _until(lambda: self._confirmed(before, revision), timeout, f"revision {revision}")
+
+    async def running(self) -> RunningConfig:
+        """What the running nginx serves, asked over a fresh connection; backends as they were applied under that name."""
+        revision = await self.revision()
+        path = self._record(revision)
+        if not path.exists():
+            raise StackctlError("revision-unknown", f"nginx runs revision {revision}, which this agent never applied")
+        return RunningConfig(revision, backends_from_json(json.loads(path.read_text())))
+
+    async def revision(self) -> str:
+        """The revision that a fresh connection sees; raises `OSError` where nginx does not answer."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", STATUS_PORT)
+        try:
+            writer.write(b"GET /revision HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            answer = await reader.read()
+        finally:
+            writer.close()
+        return answer.rpartition(b"\r\n\r\n")[2].decode().strip()
+
+    def master(self) -> int:
+        """The process id of the running master."""
+        return int((self.run / "nginx.pid").read_text())
+
+    def workers(self) -> tuple[Worker, ...]:
+        """The worker processes, of every generation that still lives."""
+        master, found = self.master(), []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                    title = (entry / "cmdline").read_bytes().decode(errors="replace")
+                    if int(fields[1]) == master and "worker process" in title:
+                        started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+                        found.append(Worker(int(entry.name), SHUTTING_DOWN in title, started))
+        return tuple(found)
+
+    async def _test(self, candidate: Path) -> None:
+        process = await asyncio.create_subprocess_exec(
+            self.binary, "-t", "-q", "-c", str(candidate), stderr=asyncio.subprocess.PIPE
+        )
+        _, errors = await process.communicate()
+        if process.returncode:
+            raise StackctlError("config-refused", errors.decode(errors="replace").strip(), where=str(candidate))
+
+    async def _replaced(self, before: set[int]) -> bool:
+        workers = self.workers()
+        fresh = [worker for worker in workers if worker.pid not in before]
+        return len(fresh) >= max(1, len({w.pid for w in workers if w.pid in before and not w.shutting_down}))
+
+    async def _confirmed(self, before: set[int], revision: str) -> bool:
+        if any(worker.pid in before and not worker.shutting_down for worker in self.workers()):
+            return False
+        return await self.revision() == revision
+
+    def _record(self, revision: str) -> Path:
+        return self.run / "revisions" / f"{revision}.json"
+
+    def _remember(self, rendered: RenderedConfig, backends: Backends) -> None:
+        record = self._record(rendered.revision)
+        record.parent.mkdir(exist_ok=True)
+        _write(record, json.dumps(backends_to_json(backends)))
+        kept = sorted(record.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        for old in kept[:-KEPT_REVISIONS]:
+            old.unlink()
+
+
+def _write(path: Path, text: str) -> None:
+    """Beside, then rename: a reader sees the old text or the new one, never a part."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text)
+    beside.replace(path)
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+async def _until(condition: Callable[[], Awaitable[bool]], timeout: float, what: str) -> None:
+    """Wait for a state of processes, which nobody announces; raises `StackctlError` naming `what` after `timeout` s."""
+    try:
+        async with asyncio.timeout(timeout):
+            while not await condition():
+                await asyncio.sleep(0.002)
+    except TimeoutError:
+        raise StackctlError("reload-unconfirmed", f"waited {timeout:g} s for {what}") from None

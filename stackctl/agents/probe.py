@@ -1,0 +1,118 @@
+"""The probe: answers questions about the stack from inside its network, one JSON line each.
+
+`registry` (a consistent read), `balancer` (what the nginx here really runs), `traffic` (requests through it),
+`config`, `cluster` (members, leader, raft peers), `health` (of an agent), `token`, `maintain` (drain mark on or off).
+It ends when its input does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+from stackctl.agents import settings
+from stackctl.agents.inspection import AGENT_PORT, inspect
+from stackctl.agents.nginx import Nginx
+from stackctl.errors import StackctlError
+from stackctl.probing.http import Way, traffic
+from stackctl.probing.wire import balancer_to_json, catalog_to_json, traffic_to_json
+from stackctl.registry.consul import Consul
+
+# How serf numbers the states of members.
+MEMBER_STATES = {1: "alive", 2: "leaving", 3: "left", 4: "failed"}
+
+
+class Probe:
+    """Answers questions; keeps one connection to the registry and none to the balancer."""
+
+    def __init__(self, registry: Consul, nginx: Nginx) -> None:
+        self._registry = registry
+        self._nginx = nginx
+
+    async def answer(self, question: dict[str, Any]) -> Any:
+        """The answer as JSON values; raises `StackctlError` or `OSError` where there is none."""
+        match question:
+            case {"ask": "registry", "services": services}:
+                catalogs = [await self._registry.catalog(service, consistent=True) for service in services]
+                return [catalog_to_json(catalog) for catalog in catalogs]
+            case {"ask": "balancer"}:
+                return balancer_to_json(await inspect(self._nginx))
+            case {"ask": "traffic", "way": way, "expected": expected}:
+                return traffic_to_json(traffic(Way(**way), self._nginx.token(), expected=expected))
+            case {"ask": "config"}:
+                return {"revision": await self._nginx.revision(), "text": self._nginx.config.read_text()}
+            case {"ask": "cluster"}:
+                return await cluster(self._registry)
+            case {"ask": "health", "host": host}:
+                return await health(host)
+            case {"ask": "token"}:
+                return self._nginx.token()
+            case {"ask": "maintain", "registration": registration, "reason": reason}:
+                await self._registry.maintain(registration, reason)
+                return None
+        raise StackctlError("probe-unknown-question", f"the probe does not know {question.get('ask')!r}")
+
+
+async def cluster(registry: Consul) -> dict[str, Any]:
+    """Consul's members as the gossip has them, the leader and the raft peers, by Consul's own words."""
+    members, leader, raft = (
+        await registry.get("/v1/agent/members"),
+        await registry.get("/v1/status/leader"),
+        await registry.get("/v1/operator/raft/configuration"),
+    )
+    peers = [
+        {
+            "name": peer["Node"],
+            "address": peer["Address"],
+            "state": "leader" if peer["Leader"] else "follower",
+            "voter": peer["Voter"],
+        }
+        for peer in raft["Servers"]
+    ]
+    return {
+        "leader": next((peer["name"] for peer in peers if peer["address"] == leader), leader),
+        "members": [
+            {
+                "name": member["Name"],
+                "address": f"{member['Addr']}:{member['Port']}",
+                "role": "server" if member["Tags"].get("role") == "consul" else "client",
+                "state": MEMBER_STATES.get(member["Status"], str(member["Status"])),
+            }
+            for member in sorted(members, key=lambda member: str(member["Name"]))
+        ],
+        "peers": sorted(peers, key=lambda peer: str(peer["name"])),
+    }
+
+
+async def health(host: str) -> dict[str, Any]:
+    """What the agent on a host of the stack's network says of itself; silence is not health."""
+    try:
+        async with asyncio.timeout(2.0):
+            reader, writer = await asyncio.open_connection(host, AGENT_PORT)
+            writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+            answer = await reader.read()
+            writer.close()
+    except (OSError, TimeoutError) as error:
+        return {"healthy": False, "detail": f"does not answer: {error!r}"}
+    head, _, body = answer.decode(errors="replace").partition("\r\n\r\n")
+    return {"healthy": " 200 " in head.partition("\r\n")[0], "detail": body.strip()}
+
+
+async def main() -> None:
+    """Answer until the input ends."""
+    async with Consul(settings.registry_url(settings.load().registry)) as registry:
+        probe = Probe(registry, Nginx())
+        loop = asyncio.get_running_loop()
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            try:
+                answer: dict[str, Any] = {"answer": await probe.answer(json.loads(line))}
+            except (StackctlError, OSError) as error:
+                answer = {"error": getattr(error, "message", "") or str(error) or repr(error)}
+            sys.stdout.write(json.dumps(answer) + "\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,78 @@
+"""The registrator: `python3 -m stackctl.agents.registrator`, one a host, beside the engine's socket.
+
+STACKCTL_STACK      the stack that it registers for
+STACKCTL_NETWORK    the network on which instances are asked and registered
+STACKCTL_REGISTRY   consul://consul-agent:8500
+STACKCTL_OWNER      whose registrations are its own, the same after every restart: <stack>/<host>
+STACKCTL_HOST_IP    the host's address, for instances that are registered by it (optional)
+STACKCTL_RELIST     seconds between two looks at everything (default 2)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from stackctl.agents.loop import Log, run, serve
+from stackctl.agents.registrar import Registrar
+from stackctl.agents.settings import registry_url
+from stackctl.domain.conventions import Scope
+from stackctl.engine.events import SOCKET, EngineSocket
+from stackctl.errors import StackctlError
+from stackctl.registry.consul import Consul
+
+NAME = "registrator"
+NOBODY = 65534
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the registrator is told by its environment."""
+
+    scope: Scope
+    registry: str
+    relist: float = 2.0
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Self:
+        """The settings in an environment; raises `StackctlError` where one is missing or no number."""
+        try:
+            scope = Scope(
+                stack=environment["STACKCTL_STACK"],
+                network=environment["STACKCTL_NETWORK"],
+                owner=environment["STACKCTL_OWNER"],
+                host=environment.get("STACKCTL_HOST_IP", ""),
+            )
+            registry = registry_url(environment["STACKCTL_REGISTRY"])
+            return cls(scope, registry, float(environment.get("STACKCTL_RELIST", "2")))
+        except KeyError as missing:
+            raise StackctlError("registrator-settings", f"{missing.args[0]} is not set") from missing
+        except ValueError as wrong:
+            raise StackctlError("registrator-settings", f"STACKCTL_RELIST: {wrong}") from wrong
+
+
+def drop_privileges(socket: str) -> None:
+    """From root to nobody who may still use the engine's socket; needs CAP_SETUID and CAP_SETGID only."""
+    if os.getuid() == 0:
+        os.setgroups([Path(socket).stat().st_gid])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+
+async def registrator(environment: Mapping[str, str], log: Log) -> None:
+    """Register until cancelled."""
+    settings = Settings.of(environment)
+    drop_privileges(SOCKET)
+    async with EngineSocket(SOCKET) as engine, Consul(settings.registry) as registry:
+        registrar = Registrar(settings.scope, engine, registry, log, relist=settings.relist)
+        async with await serve(NAME, registrar.health, registrar.metrics):
+            log("started", stack=settings.scope.stack, owner=settings.scope.owner)
+            await registrar.run()
+
+
+if __name__ == "__main__":
+    log = Log(NAME)
+    run(registrator(os.environ, log), log)

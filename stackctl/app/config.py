@@ -1,0 +1,55 @@
+"""`config`: the nginx config that a balancer really runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stackctl.app.observing import running_balancers
+from stackctl.app.project import Project
+from stackctl.engine.inside import Inside
+from stackctl.errors import Unreachable, UsageError
+from stackctl.planning.topology import BALANCER
+from stackctl.spec.find import bundled_stacks
+
+
+@dataclass(frozen=True, slots=True)
+class RunningText:
+    """A balancer's running config."""
+
+    balancer: str
+    revision: str
+    text: str
+
+
+def split_words(words: Sequence[str]) -> tuple[str | None, str | None]:
+    """STACK and BALANCER from one or two words; one word is a balancer unless it names a bundled stack or a path."""
+    if len(words) > 2:
+        raise UsageError("too-many-words", "give at most a STACK and a BALANCER", hint="stackctl config STACK lb-1")
+    if len(words) == 2:
+        return words[0], words[1]
+    if not words:
+        return None, None
+    is_stack = words[0] in {stack.name for stack in bundled_stacks()} or "/" in words[0] or words[0].endswith(".yaml")
+    return (words[0], None) if is_stack else (None, words[0])
+
+
+def config(project: Project, balancer: str | None) -> RunningText:
+    """The running config of the named balancer (`lb-1` or its whole id), or of the first one."""
+    running = running_balancers(project.engine().observe())
+    if not running:
+        name = project.stack.name
+        raise Unreachable("no-balancer", f"no balancer of {name} runs", hint=f"stackctl up {name}")
+    wanted = balancer or running[0].id
+    chosen = [i for i in running if wanted in (i.id, i.id.removeprefix(f"{project.stack.name}-"))]
+    if not chosen:
+        hint = f"balancers: {', '.join(i.id for i in running)} ({BALANCER}-N for short)"
+        raise UsageError("no-such-balancer", f"no balancer {balancer!r} runs", hint=hint)
+
+    async def ask() -> RunningText:
+        async with Inside(chosen[0].container) as probe:
+            answer = await probe.ask("config")
+            return RunningText(chosen[0].id, answer["revision"], answer["text"])
+
+    return asyncio.run(ask())

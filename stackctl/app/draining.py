@@ -1,0 +1,89 @@
+"""Drain instances: out of every balancer, what they work on done, then stopped. Nothing else is touched."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stackctl.app.observing import Observer
+from stackctl.domain.instance import Instance
+from stackctl.domain.observation import Observation
+from stackctl.errors import NotConverged, Unreachable
+from stackctl.ports import Progress
+from stackctl.verifying.drained import Leaving, still_served, still_working
+
+CONFIRM = 15.0  # seconds for every balancer to confirm a revision without the instances
+PACE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """An instance that is to go, the seconds that its work may take, and why."""
+
+    instance: Instance
+    grace: float
+    cause: str
+
+
+async def drain(observer: Observer, victims: Sequence[Victim], progress: Progress) -> None:
+    """Drain and remove these instances, all at once.
+
+    Raises `NotConverged` where a balancer goes on serving one of them: then nothing was stopped and the drain marks are
+    lifted again. Where the grace runs out, what is cut is said and the instance is stopped.
+    """
+    running = [victim for victim in victims if victim.instance.state == "running"]
+    leaving = Leaving.of([victim.instance for victim in running])
+    marked = await _mark(observer, running)
+    try:
+        for victim in running:
+            progress.step(victim.instance.id, "draining: waiting for every balancer to leave it out")
+        await _confirmed(observer, leaving)
+    except BaseException:
+        for registration in marked:
+            await asyncio.shield(observer.maintain(registration, None))
+        raise
+    await _finished(observer, leaving, max((victim.grace for victim in running), default=0.0), progress)
+    await asyncio.gather(*(_stop(observer, victim, progress) for victim in victims))
+
+
+async def _mark(observer: Observer, victims: Sequence[Victim]) -> list[str]:
+    if not victims:
+        return []
+    seen = await observer.observe(with_traffic=False)
+    if seen.registry_lost:
+        raise Unreachable("registry-unreachable", seen.registry_lost, hint="nothing was stopped; see stackctl status")
+    reasons = {victim.instance.id: victim.cause for victim in victims}
+    entries = [e for catalog in seen.catalogs.values() for e in catalog.entries if e.id in reasons]
+    for entry in entries:
+        await observer.maintain(entry.registration, reasons[entry.id])
+    return [entry.registration for entry in entries]
+
+
+async def _confirmed(observer: Observer, leaving: Leaving) -> None:
+    deadline = time.monotonic() + CONFIRM
+    while names := still_served(leaving, await observer.observe(with_traffic=False)):
+        if time.monotonic() > deadline:
+            raise NotConverged(
+                "drain-unconfirmed",
+                f"after {CONFIRM:g} s {'; '.join(names)}",
+                hint="nothing was stopped; see stackctl status for the balancer's agent",
+            )
+        await asyncio.sleep(PACE)
+
+
+async def _finished(observer: Observer, leaving: Leaving, grace: float, progress: Progress) -> None:
+    deadline = time.monotonic() + grace
+    seen: Observation = await observer.observe(with_traffic=False)
+    while work := still_working(leaving, seen):
+        if time.monotonic() > deadline:
+            progress.warn(f"the grace of {grace:g} s is over, cutting: {'; '.join(work)}")
+            return
+        await asyncio.sleep(PACE)
+        seen = await observer.observe(with_traffic=False)
+
+
+async def _stop(observer: Observer, victim: Victim, progress: Progress) -> None:
+    await asyncio.to_thread(observer.engine.remove, victim.instance.id, victim.grace)
+    progress.step(victim.instance.id, f"stopped and removed ({victim.cause})")

@@ -1,0 +1,84 @@
+"""The images of a stack: which tags it needs, and having them on the engine."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import cast
+
+import stackctl
+from stackctl.app.project import Project
+from stackctl.domain.image import ImageBuild, ImagePolicy
+from stackctl.planning.topology import component_images
+from stackctl.rendering.images import image_build
+from stackctl.spec.bundled import bundled
+
+IGNORED = frozenset({".git", ".stackctl", "__pycache__", "node_modules", ".venv"})
+
+
+def known_images(project: Project, *, policy: str = "auto") -> dict[str, str]:
+    """Tags by component, and by `build:<service>` for the user's own folders. A tag is the digest of what it is built
+    from, so it is known without asking the engine."""
+    tags = {build.component: build.tag for build in _builds(project, policy)}
+    for service in project.stack.services:
+        if service.image.kind == "build":
+            digest = folder_digest(Path(service.image.value))
+            tags[f"build:{service.name}"] = f"{project.stack.name}-{service.name}:{digest}"
+    return tags
+
+
+def ensure_images(project: Project, *, policy: str) -> dict[str, str]:
+    """Build or pull what is missing of stackctl's own images; returns the tags of `known_images`.
+
+    Raises `Unreachable` without an engine and `StackctlError` where an image can't be had.
+    """
+    from stackctl.engine.images import ensure  # noqa: PLC0415  (its imports are paid by `up` alone)
+
+    ensure(_builds(project, policy), cast(ImagePolicy, policy), project.progress.step)
+    return known_images(project, policy=policy)
+
+
+def build_own(project: Project, images: Mapping[str, str]) -> None:
+    """Build the services that have a folder in the spec, where the engine does not have that image yet."""
+    engine = project.engine()
+    for service in project.stack.services:
+        if service.image.kind == "build" and not engine.has_image(images[f"build:{service.name}"]):
+            project.progress.step(service.name, f"building from {service.image.value}")
+            engine.build(service.name)
+            project.progress.step(service.name, "built")
+
+
+def build_contexts(project: Project, images: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
+    """What each of stackctl's own images is built from without an image registry, by component, as files."""
+    builds = {build.component: build for build in _builds(project, "debian")}
+    return {component: builds[component].recipes[-1].files for component in images if component in builds}
+
+
+def folder_digest(folder: Path) -> str:
+    """Of every file that a build from this folder can see: names, modes and contents."""
+    digest = hashlib.sha256()
+    for path in _files(folder):
+        mode = path.stat().st_mode & 0o777
+        digest.update(f"{path.relative_to(folder)}\0{mode:o}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _builds(project: Project, policy: str) -> list[ImageBuild]:
+    package = Path(stackctl.__file__).parent
+    templates = bundled("templates")
+    return [
+        image_build(component, templates=templates, package=package, policy=cast(ImagePolicy, policy))
+        for component in component_images(project.stack)
+    ]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.name in IGNORED:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            yield from _files(path)
+        elif path.is_file():
+            yield path

@@ -1,0 +1,125 @@
+"""Carry out a plan: make what must be made, prove that it serves, then take away what must go. No decisions here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from stackctl.app.converging import converge
+from stackctl.app.draining import Victim, drain
+from stackctl.app.observing import Observer
+from stackctl.app.project import Project
+from stackctl.domain.desired import Desired
+from stackctl.domain.instance import EngineState
+from stackctl.domain.plan import Operation, Plan
+from stackctl.domain.verdict import Expectation, Verdict
+from stackctl.engine.compose import ComposeEngine
+from stackctl.errors import NotConverged
+from stackctl.planning.topology import expectation
+from stackctl.ports import Progress
+
+STABLE = 1.0  # seconds that agreement must hold
+READY = 60.0  # seconds for a part that was made anew in place
+PACE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Whether and how long (seconds) to wait for convergence."""
+
+    wait: bool = True
+    timeout: float = 120.0
+    stable: float = STABLE
+
+
+def make(engine: ComposeEngine, plan: Plan, seen: EngineState, progress: Progress) -> None:
+    """The operations that make or revive instances; parts with an identity of their own one after the other."""
+    for operation in plan.of("recreate"):
+        progress.step(operation.instance, f"making it anew ({operation.cause})")
+        engine.recreate(operation.service)
+        _await_serving(engine, operation)
+    for operation in plan.of("unpause"):
+        engine.unpause(operation.instance)
+        progress.step(operation.instance, f"unpaused ({operation.cause})")
+    starting = plan.of("create", "start")
+    if starting:
+        for operation in starting:
+            doing = "creating" if operation.verb == "create" else "starting"
+            progress.step(operation.instance, f"{doing} ({operation.cause})")
+        more: Counter[str] = Counter()
+        for operation in starting:
+            more[operation.service] += operation.verb == "create"
+        engine.launch({service: len(seen.of(service)) + count for service, count in more.items()})
+        for operation in starting:
+            progress.step(operation.instance, "started")
+
+
+async def take_away(observer: Observer, plan: Plan, seen: EngineState, desired: Desired, progress: Progress) -> None:
+    """The operations that drain and remove instances, in the plan's order."""
+    leaving = plan.of("drain")
+    if leaving:
+        await drain(observer, list(_victims(leaving, seen, desired)), progress)
+    for operation in plan.of("remove"):
+        await asyncio.to_thread(observer.engine.remove, operation.instance, 10.0)
+        progress.step(operation.instance, f"removed ({operation.cause})")
+
+
+async def launch(project: Project, desired: Desired, plan: Plan, seen: EngineState, waiting: Waiting) -> Verdict | None:
+    """The whole plan and, where asked for, the proof; without waiting None.
+
+    What is to be drained goes only after what replaces it serves. Raises `NotConverged` where that does not happen:
+    then nothing was taken away.
+    """
+    engine = project.engine()
+    make(engine, plan, seen, project.progress)
+    async with Observer(project) as observer:
+        if plan.of("drain") and plan.of("create", "start", "unpause"):
+            await _served_before_draining(observer, project, waiting)
+        await take_away(observer, plan, seen, desired, project.progress)
+        if not waiting.wait:
+            return None
+        goal = expectation(project.stack)
+        project.progress.step(
+            "proof", f"waiting for engine, registry, config and traffic to agree for {waiting.stable:g} s"
+        )
+        return await converge(observer, goal, timeout=waiting.timeout, window=waiting.stable, patient=True)
+
+
+async def _served_before_draining(observer: Observer, project: Project, waiting: Waiting) -> None:
+    state = await asyncio.to_thread(observer.engine.observe)
+    goal = _everything(expectation(project.stack), state)
+    verdict = await converge(observer, goal, timeout=waiting.timeout, window=0.0, patient=True)
+    if verdict.outcome != "converged":
+        name, divergence = next(iter(verdict.judgement.divergences))
+        raise NotConverged(
+            "replacement-not-serving",
+            f"{name}: {divergence.layer}: {divergence.reason}",
+            hint="the old instances go on serving, nothing was taken away",
+        )
+
+
+def _everything(goal: Expectation, state: EngineState) -> Expectation:
+    """The expectation while old and new instances serve together."""
+    services = (replace(s, replicas=len([i for i in state.of(s.name) if i.state == "running"])) for s in goal.services)
+    return replace(goal, services=tuple(services))
+
+
+def _victims(operations: Iterable[Operation], seen: EngineState, desired: Desired) -> Iterable[Victim]:
+    instances = {instance.id: instance for instance in seen.instances}
+    for operation in operations:
+        workload = desired.workload(operation.service)
+        grace = workload.stop_grace if workload else 10.0
+        yield Victim(instances[operation.instance], grace, operation.cause)
+
+
+def _await_serving(engine: ComposeEngine, operation: Operation) -> None:
+    deadline = time.monotonic() + READY
+    while not any(i.id == operation.instance and i.serving for i in engine.observe().instances):
+        if time.monotonic() > deadline:
+            raise NotConverged(
+                "part-not-ready", f"{operation.instance} is not healthy {READY:g} s after it was made anew"
+            )
+        time.sleep(PACE)

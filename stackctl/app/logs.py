@@ -1,0 +1,28 @@
+"""`logs`: what the instances print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from stackctl.app.project import Project
+from stackctl.errors import UsageError
+from stackctl.spec.find import bundled_stacks
+
+
+def split_words(words: Sequence[str], file: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """STACK, where the first word is a bundled stack or an existing path, and the services after it."""
+    if words and file is None and (words[0] in {s.name for s in bundled_stacks()} or Path(words[0]).exists()):
+        return words[0], tuple(words[1:])
+    return None, tuple(words)
+
+
+def logs(project: Project, services: Sequence[str], *, tail: str, follow: bool) -> Iterator[tuple[str, bytes]]:
+    """Lines as (stream, bytes); raises `UsageError` for a service that has no instance."""
+    engine = project.engine()
+    known = sorted({instance.service for instance in engine.observe().instances})
+    for name in services:
+        if name not in known:
+            hint = f"services: {', '.join(known)}" if known else f"stackctl up {project.stack.name}"
+            raise UsageError("no-such-service", f"no instance of {name!r} is there", hint=hint)
+    return engine.logs(services, tail=tail, follow=follow) if known else iter(())

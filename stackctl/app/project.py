@@ -1,0 +1,44 @@
+"""A project: one stack, its workspace and its engine, as every use case needs them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from stackctl.app.workspace import Workspace
+from stackctl.domain.stack import Stack
+from stackctl.engine.compose import ComposeEngine
+from stackctl.planning.topology import network
+from stackctl.ports import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A validated stack and where its files lie."""
+
+    stack: Stack
+    workspace: Workspace
+    progress: Progress
+
+    def engine(self) -> ComposeEngine:
+        """The stack's engine; raises `Unreachable` where none answers."""
+        return ComposeEngine(self.stack.name, network(self.stack.name), self.workspace.compose)
+
+    def scaled(self, replicas: dict[str, int] | None = None) -> Stack:
+        """The stack with the replicas that the last `up` or `scale` left, and then these."""
+        counts = {**self.workspace.replicas(), **(replicas or {})}
+        services = tuple(replace(s, replicas=counts.get(s.name, s.replicas)) for s in self.stack.services)
+        return replace(self.stack, services=services)
+
+
+def workspace_of(stack: Stack, *, bundled: bool) -> Workspace:
+    """`.stackctl/<stack>/` beside the spec; for a bundled stack, whose folder may be read-only, in the current one."""
+    return Workspace((Path.cwd() if bundled else Path(stack.folder)) / ".stackctl" / stack.name)
+
+
+def engine_host() -> str:
+    """Where published ports are reached from here: this machine, or the machine of a remote engine."""
+    url = urlsplit(os.environ.get("DOCKER_HOST", ""))
+    return url.hostname if url.scheme in ("tcp", "ssh") and url.hostname else "127.0.0.1"

@@ -1,0 +1,48 @@
+"""`scale`: more or fewer instances of services, without losing a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from stackctl.app.images import known_images
+from stackctl.app.launching import Waiting
+from stackctl.app.planned import Planned, make_plan
+from stackctl.app.project import Project
+from stackctl.app.rendered import check_compose, write_files
+from stackctl.app.up import UpResult, run
+from stackctl.domain.plan import Plan
+from stackctl.errors import UsageError
+
+
+def scaled(project: Project, changes: Mapping[str, int]) -> Project:
+    """The project with these numbers of instances; raises `UsageError` for a service that it does not have."""
+    for name in changes:
+        if project.stack.service(name) is None:
+            known = ", ".join(service.name for service in project.stack.services)
+            raise UsageError("no-such-service", f"the stack has no service {name!r}", hint=f"services: {known}")
+    return replace(project, stack=project.scaled(dict(changes)))
+
+
+def plan_scale(project: Project, services: Mapping[str, int]) -> Planned:
+    """The operations for these services alone; whatever else has changed is left to `up`."""
+    planned = make_plan(project, known_images(project))
+    operations = tuple(operation for operation in planned.plan.operations if operation.service in services)
+    return replace(planned, plan=Plan(planned.plan.stack, operations))
+
+
+def scale(project: Project, changes: Mapping[str, int], waiting: Waiting) -> UpResult:
+    """Start new instances and wait until every balancer serves them; drain surplus ones, then stop exactly those."""
+    with project.workspace.lock("scale"):
+        project = scaled(project, changes)
+        planned = plan_scale(project, changes)
+        _refuse_unlaunched(project, planned)
+        check_compose(project, planned.desired)
+        write_files(project, planned.desired, known_images(project))
+        return UpResult(planned.plan, run(project, planned, waiting))
+
+
+def _refuse_unlaunched(project: Project, planned: Planned) -> None:
+    if not any(instance.role == "balancer" for instance in planned.seen.instances):
+        name = project.stack.name
+        raise UsageError("stack-not-up", f"the stack {name} is not up", hint=f"stackctl up {name}")

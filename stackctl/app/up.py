@@ -1,0 +1,43 @@
+"""`up`: render, find or build images, launch what is missing, and prove that it serves."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from stackctl.app.images import build_own, ensure_images
+from stackctl.app.launching import Waiting, launch
+from stackctl.app.planned import Planned, make_plan
+from stackctl.app.ports_free import check_ports
+from stackctl.app.project import Project
+from stackctl.app.rendered import check_compose, write_files
+from stackctl.domain.plan import Plan
+from stackctl.domain.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class UpResult:
+    """What was done, and the proof; None where nobody waited for it."""
+
+    plan: Plan
+    verdict: Verdict | None
+
+
+def up(project: Project, waiting: Waiting, *, images: str) -> UpResult:
+    """Launch the stack as its spec says.
+
+    Everything that can be refused is refused before anything is started: images, the Compose file, ports.
+    """
+    with project.workspace.lock("up"):
+        tags = ensure_images(project, policy=images)
+        planned = make_plan(project, tags)
+        check_compose(project, planned.desired)
+        check_ports(project, planned.seen)
+        write_files(project, planned.desired, tags)
+        build_own(project, tags)
+        return UpResult(planned.plan, run(project, planned, waiting))
+
+
+def run(project: Project, planned: Planned, waiting: Waiting) -> Verdict | None:
+    """Carry out a plan on a project whose files are written."""
+    return asyncio.run(launch(project, planned.desired, planned.plan, planned.seen, waiting))

@@ -1,0 +1,80 @@
+"""The folder `.stackctl/<stack>/`: the rendered files, what was launched last, and the lock."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackctl.errors import StackctlError
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where one stack's rendered files lie."""
+
+    folder: Path
+
+    @property
+    def compose(self) -> Path:
+        """The Compose file of what was launched last."""
+        return self.folder / "compose.yaml"
+
+    @property
+    def manifest(self) -> Path:
+        """What was launched last, in stackctl's words."""
+        return self.folder / "manifest.json"
+
+    def replicas(self) -> Mapping[str, int]:
+        """Replicas by service as the last `up` or `scale` left them; empty where nothing was launched from here."""
+        try:
+            return {str(name): int(count) for name, count in json.loads(self.manifest.read_text())["replicas"].items()}
+        except (OSError, ValueError, KeyError, AttributeError):
+            return {}
+
+    def write(self, files: Mapping[str, str]) -> None:
+        """Write files by relative path, each whole or not at all; what is equal stays untouched."""
+        for name, text in files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists() or path.read_text() != text:
+                beside = path.with_name(f".{path.name}.new")
+                beside.write_text(text)
+                beside.chmod(0o755 if text.startswith("#!") else 0o644)
+                beside.replace(path)
+
+    def remove(self) -> None:
+        """Remove the folder, and `.stackctl` where it was the last one."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.folder.parent.rmdir()
+
+    @contextlib.contextmanager
+    def lock(self, command: str) -> Iterator[None]:
+        """One changing command a stack; raises `StackctlError` (`stack-locked`) naming the holder.
+
+        The kernel lets go of the lock with the process, however that ends, so that nothing is left to clean up.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read().strip() or "another command"
+                raise StackctlError(
+                    "stack-locked",
+                    f"{holder} works on this stack",
+                    where=str(self.folder),
+                    hint="wait for it to end, or end it; the lock goes with it",
+                ) from None
+            file.truncate(0)
+            file.write(f"`stackctl {command}` (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
+            file.flush()
+            yield

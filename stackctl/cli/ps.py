@@ -1,0 +1,26 @@
+"""`stackctl ps`: the instances."""
+
+from __future__ import annotations
+
+import click
+
+from stackctl.cli.options import formatted, open_project, stack_argument, verbose_option
+
+
+@click.command(help="List the stack's instances with state, endpoint and age.")
+@stack_argument
+@formatted
+@verbose_option
+@click.pass_context
+def command(context: click.Context, stack: str | None, format_: str) -> None:
+    from stackctl.app.ps import ps
+    from stackctl.report.json import document
+    from stackctl.report.table import Table
+
+    project = open_project(context, stack)
+    listed = ps(project)
+    if format_ == "json":
+        click.echo(document("ps", {"stack": project.stack.name, "instances": [item.to_json() for item in listed]}))
+    else:
+        titles = ("instance", "service", "role", "state", "endpoint", "ports", "age")
+        click.echo(Table(titles, tuple(item.row() for item in listed)))

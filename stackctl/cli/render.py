@@ -1,0 +1,36 @@
+"""`stackctl render`: every generated file, without launching anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stackctl.cli.options import formatted, images_option, open_project, stack_argument, talking
+
+
+@click.command(help="Write every generated file. `docker compose -f DIR/compose.yaml up` runs them without stackctl.")
+@stack_argument
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Default: .stackctl/STACK/.")
+@images_option
+@formatted
+@talking
+@click.pass_context
+def command(
+    context: click.Context,
+    stack: str | None,
+    output: Path | None,
+    images: str,
+    format_: str,
+    progress: str,
+    quiet: bool,
+) -> None:
+    from stackctl.app.render import render
+    from stackctl.report.json import document
+
+    project = open_project(context, stack, progress, quiet)
+    folder, names = render(project, output, images=images)
+    if format_ == "json":
+        click.echo(document("render", {"stack": project.stack.name, "folder": str(folder), "files": list(names)}))
+    else:
+        click.echo("\n".join(str(folder / name) for name in names))

@@ -1,0 +1,31 @@
+"""`stackctl validate`: check a spec and change nothing."""
+
+from __future__ import annotations
+
+import click
+
+from stackctl.cli.options import formatted, open_project, stack_argument, talking
+
+
+@click.command(help="Check a spec: file, line and column of everything that is wrong. Needs no engine.")
+@stack_argument
+@formatted
+@talking
+@click.pass_context
+def command(context: click.Context, stack: str | None, format_: str, progress: str, quiet: bool) -> None:
+    from stackctl.errors import SpecError
+    from stackctl.report.json import document
+
+    try:
+        project = open_project(context, stack, progress, quiet)
+    except SpecError as error:
+        if format_ == "json":
+            problems = [
+                {"where": p.where, "path": p.path, "message": p.message, "hint": p.hint} for p in error.problems
+            ]
+            click.echo(document("validate", {"valid": False, "stack": None, "problems": problems}))
+        raise
+    if format_ == "json":
+        click.echo(document("validate", {"valid": True, "stack": project.stack.name, "problems": []}))
+    else:
+        click.echo(f"{project.stack.origin}: valid, stack {project.stack.name}")

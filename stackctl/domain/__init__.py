@@ -1,0 +1,1 @@
+"""The words of stackctl as frozen values; standard library only."""

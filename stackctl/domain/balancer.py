@@ -1,0 +1,57 @@
+"""A balancer's configuration as values: which service answers where, with which backends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from stackctl.domain.catalog import CatalogEntry
+from stackctl.domain.instance import Endpoint
+from stackctl.domain.stack import Route
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Backend:
+    """An endpoint in a balancer's config, and whose it is."""
+
+    id: str
+    endpoint: Endpoint
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedService:
+    """A service that the entry reaches; `catalog_name` is its name in the registry."""
+
+    name: str
+    catalog_name: str
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class BalancerSettings:
+    """What a balancer is told once, at its start; times in seconds."""
+
+    stack: str
+    domain: str
+    stub_status: bool
+    connect_timeout: float
+    shutdown_timeout: float
+    registry: str
+    services: tuple[RoutedService, ...]
+
+
+Backends = Mapping[str, tuple[Backend, ...]]
+
+
+def backends(entries: Iterable[CatalogEntry]) -> tuple[Backend, ...]:
+    """Backends in a fixed order, so that equal catalogs give equal configs."""
+    return tuple(sorted(Backend(entry.id, entry.endpoint, entry.weight) for entry in entries))
+
+
+@dataclass(frozen=True, slots=True)
+class RunningConfig:
+    """What the running nginx itself says it serves."""
+
+    revision: str
+    backends: Backends

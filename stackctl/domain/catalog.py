@@ -1,0 +1,93 @@
+"""The catalog: what the registry says now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from stackctl.domain.instance import Endpoint
+
+OWNER_META = "stackctl-owner"
+INSTANCE_META = "stackctl-instance"
+WEIGHT_META = "weight"
+MAINTENANCE_CHECK = "_service_maintenance:"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryCheck:
+    """The registry's own check of a registration; times in seconds, `http` a whole URL or empty for a tcp check."""
+
+    http: str
+    tcp: str
+    interval: float
+    timeout: float
+    deregister_after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One instance as it is written to the registry; `owner` names the registrator that may remove it."""
+
+    id: str
+    service: str
+    endpoint: Endpoint
+    instance: str
+    owner: str
+    tags: tuple[str, ...] = ()
+    meta: tuple[tuple[str, str], ...] = ()
+    check: RegistryCheck | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """One registered instance as the registry returns it.
+
+    `passing` is about the instance's own checks; `node_alive` about the registry's agent that reports them;
+    `draining` is maintenance mode; `id` is the instance's id where stackctl registered it, else the registration's.
+    """
+
+    id: str
+    service: str
+    endpoint: Endpoint
+    registration: str
+    owner: str = ""
+    passing: bool = True
+    node_alive: bool = True
+    draining: bool = False
+    weight: int = 1
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A registered instance whose values may not reach a config, and why."""
+
+    id: str
+    service: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """One consistent answer of the registry for one service; `index` is Consul's, for the next blocking query."""
+
+    service: str
+    entries: tuple[CatalogEntry, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
+    index: int = field(default=0, compare=False)
+
+
+def passing(entries: Iterable[CatalogEntry]) -> tuple[CatalogEntry, ...]:
+    """The entries that the registry calls healthy, by id: what the proof holds the engine against."""
+    return tuple(sorted((e for e in entries if e.passing and e.node_alive and not e.draining), key=lambda e: e.id))
+
+
+def servable(entries: Iterable[CatalogEntry]) -> tuple[CatalogEntry, ...]:
+    """The entries that a balancer sends traffic to.
+
+    The loss of a registry agent is not the loss of its instances: when every entry that passes its own checks is
+    only on nodes whose agent is gone, those entries stay; as soon as one node is alive, its entries alone count.
+    """
+    own = [e for e in entries if e.passing and not e.draining]
+    alive = [e for e in own if e.node_alive]
+    return tuple(sorted(alive or own, key=lambda e: e.id))

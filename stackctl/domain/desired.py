@@ -1,0 +1,79 @@
+"""What a stack should be on an engine: workloads, free of any engine's file format."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["consul", "registrator", "balancer", "service"]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A port of the container made reachable on the engine's host; `span` hosts ports for that many replicas."""
+
+    host: int
+    container: int
+    address: str = ""
+    span: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """The engine's own check of a container; times in seconds."""
+
+    command: tuple[str, ...]
+    interval: float = 10.0
+    timeout: float = 5.0
+    start_period: float = 30.0
+    start_interval: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Identical containers under one name.
+
+    `image` is a tag; `build` the folder to build it from where that is the user's. `configs` are files by their path in
+    the container, as values that become JSON. `volumes` are named volumes by path; `binds` host paths by path.
+    `extra` is the spec's passthrough, in the engine's own keys.
+    """
+
+    name: str
+    role: Role
+    image: str
+    replicas: int = 1
+    build: str = ""
+    hostname: str = ""
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    configs: Mapping[str, Any] = field(default_factory=dict)
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    binds: Mapping[str, str] = field(default_factory=dict)
+    published: tuple[Published, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    health: HealthCheck | None = None
+    stop_grace: float = 10.0
+    capabilities: tuple[str, ...] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Of everything that makes a container what it is; the number of replicas does not."""
+        parts = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "replicas"}
+        text = json.dumps(parts, sort_keys=True, default=lambda value: {f: getattr(value, f) for f in value.__slots__})
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """All workloads of a stack, in the order in which they are started."""
+
+    stack: str
+    workloads: tuple[Workload, ...]
+
+    def workload(self, name: str) -> Workload | None:
+        """The workload of that name, or None."""
+        return next((workload for workload in self.workloads if workload.name == name), None)

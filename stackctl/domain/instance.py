@@ -1,0 +1,84 @@
+"""An instance: one running container of a service, and where it answers."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+# Names that reach a config, a label or a URL: what Docker allows in a container's name, bounded.
+SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}\Z")
+DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+
+State = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
+Health = Literal["none", "starting", "healthy", "unhealthy"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Endpoint:
+    """An IP address and a port (1 to 65535); anything else is a ValueError, so that no free text reaches a config."""
+
+    address: str
+    port: int
+
+    def __post_init__(self) -> None:
+        if "%" in self.address:  # a scope may be any text
+            raise ValueError(f"{self.address!r} is an address with a scope")
+        ipaddress.ip_address(self.address)
+        if not 0 < self.port < 65536:
+            raise ValueError(f"port {self.port} is not between 1 and 65535")
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str) -> Endpoint:
+        """`192.0.2.1:80` or `[2001:db8::1]:80`."""
+        address, _, port = text.rpartition(":")
+        return cls(address.removeprefix("[").removesuffix("]"), int(port))
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One container of the stack as the engine shows it.
+
+    `id` is the container's name, the word that people and every report use; `container` is the engine's own id.
+    `digest` is the digest of the definition it was made from; `created` is seconds since the epoch.
+    """
+
+    id: str
+    service: str
+    role: str
+    container: str
+    state: State
+    health: Health
+    created: float
+    digest: str
+    image: str
+    endpoint: Endpoint | None = None
+    published: tuple[int, ...] = ()
+
+    @property
+    def serving(self) -> bool:
+        """Running and, where the image has a health check, healthy."""
+        return self.state == "running" and self.health in ("none", "healthy")
+
+    @property
+    def condition(self) -> str:
+        """The one word that explains it: its state, or its health when that is what is wrong."""
+        return self.health if self.state == "running" and self.health not in ("none", "healthy") else self.state
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """Everything of one stack that the engine has, observed once."""
+
+    instances: tuple[Instance, ...] = ()
+    networks: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+
+    def of(self, service: str) -> tuple[Instance, ...]:
+        """The instances of a service, oldest first."""
+        chosen = (instance for instance in self.instances if instance.service == service)
+        return tuple(sorted(chosen, key=lambda instance: (instance.created, instance.id)))

@@ -1,0 +1,68 @@
+"""Observations: what each layer showed, at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from stackctl.domain.balancer import Backends
+from stackctl.domain.catalog import Catalog
+from stackctl.domain.instance import EngineState
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What requests for one service through one way in met.
+
+    `answered` counts successful answers by endpoint ("192.0.2.1:80"); `failed` failed attempts by endpoint, "" where no
+    instance was reached; `reasons` are a few of them in words.
+    """
+
+    requests: int = 0
+    answered: Mapping[str, int] = field(default_factory=dict)
+    failed: Mapping[str, int] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def errors(self) -> int:
+        """Failed attempts; one request can hold several, because a balancer tries the next instance."""
+        return sum(self.failed.values())
+
+
+@dataclass(frozen=True, slots=True)
+class BalancerSeen:
+    """One balancer as seen from inside: the revision that fresh connections see and its backends.
+
+    `tampered` says how the file on disk differs from what the agent applied, `dropped` which backends it lacks;
+    `reloaded` is True where nginx already runs that file, and `backends` are then the file's.
+    `unreachable` is the reason where nothing could be asked. `shutting_down` counts workers of older revisions,
+    `connections` established connections to instances, by endpoint.
+    """
+
+    id: str
+    revision: str = ""
+    backends: Backends = field(default_factory=dict)
+    tampered: str = ""
+    dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reloaded: bool = False
+    unreachable: str = ""
+    shutting_down: int = 0
+    connections: Mapping[str, int] = field(default_factory=dict)
+    agent: str = ""
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Every layer at one moment; `at` is a monotonic time in seconds.
+
+    `catalogs` are by catalog name; `registry_lost` is the reason where there was no consistent answer.
+    `entries` is the traffic through each published entry ("127.0.0.1:8080"), by service.
+    """
+
+    at: float
+    engine: EngineState
+    catalogs: Mapping[str, Catalog] = field(default_factory=dict)
+    registry_lost: str = ""
+    balancers: tuple[BalancerSeen, ...] = ()
+    entries: Mapping[str, Mapping[str, Traffic]] = field(default_factory=dict)

@@ -1,0 +1,96 @@
+"""Verdicts: whether the layers agree, and where they first do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from stackctl.domain.observation import Traffic
+
+Outcome = Literal["converged", "diverged", "unstable", "timeout"]
+Layer = Literal["engine", "registry", "config", "traffic"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedService:
+    """What one service must look like when the stack has converged."""
+
+    name: str
+    catalog_name: str
+    replicas: int
+    registered: bool
+    routed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What the proof holds the observations against; `balancers` is how many there must be."""
+
+    stack: str
+    services: tuple[ExpectedService, ...]
+    balancers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first layer that differs from the one before, with the instances that make the difference."""
+
+    layer: Layer
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceVerdict:
+    """One service through all layers: instance ids in each; config and traffic by balancer or entry."""
+
+    name: str
+    desired: tuple[str, ...]
+    engine: tuple[str, ...] = ()
+    registry: tuple[str, ...] = ()
+    config: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    traffic: Mapping[str, TrafficVerdict] = field(default_factory=dict)
+    divergence: Divergence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficVerdict:
+    """Requests through one way in, by instance; a stranger is an answer from no instance of the service."""
+
+    requests: int
+    errors: int
+    by_instance: Mapping[str, int]
+    strangers: int
+    seen: Traffic = field(default_factory=Traffic, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """All services at one moment."""
+
+    at: float
+    revision: str
+    services: tuple[ServiceVerdict, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Every layer of every service agrees, and there was something to agree on."""
+        return bool(self.services) and all(service.divergence is None for service in self.services)
+
+    @property
+    def divergences(self) -> tuple[tuple[str, Divergence], ...]:
+        """The first divergence of each service that has one."""
+        return tuple((s.name, s.divergence) for s in self.services if s.divergence)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The judgement that stood at the end, what it amounts to, how long it held and how long it took (seconds)."""
+
+    outcome: Outcome
+    judgement: Judgement
+    stable_for: float
+    elapsed: float
+    reason: str = ""

@@ -1,0 +1,1 @@
+"""The Docker engine behind ports: observe, build, launch, drain, stop."""

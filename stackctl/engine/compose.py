@@ -1,0 +1,129 @@
+"""The engine `compose`: one Compose project, and single operations on its containers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import docker
+import docker.errors
+from python_on_whales import DockerClient
+from python_on_whales.exceptions import DockerException
+
+from stackctl.domain.instance import EngineState
+from stackctl.engine.client import connect, docker_cli
+from stackctl.engine.observe import observe
+from stackctl.errors import SpecError, StackctlError
+
+
+class ComposeEngine:
+    """One stack's Compose project. Makes no decision: it does what it is told, and says what failed."""
+
+    def __init__(self, stack: str, network: str, file: Path) -> None:
+        self.stack = stack
+        self.network = network
+        self.file = file
+        self.client = connect()
+
+    def observe(self) -> EngineState:
+        """What the engine has of the stack now."""
+        return observe(self.client, self.stack, self.network)
+
+    def check(self, file: Path) -> None:
+        """Ask Compose whether it accepts a file; raises `SpecError` with its words, and changes nothing."""
+        try:
+            self._compose(file).config(return_json=True)
+        except DockerException as error:
+            raise SpecError((), id="compose-refused", hint=_last_words(error)) from error
+
+    def has_image(self, tag: str) -> bool:
+        """Whether the engine has an image of this tag."""
+        return bool(self.client.images.list(name=tag))
+
+    def build(self, service: str) -> None:
+        """Build the image of a service that has a folder."""
+        self._run("image-build-failed", lambda: self._compose().build([service], quiet=True))
+
+    def launch(self, replicas: Mapping[str, int]) -> None:
+        """Create what is missing up to these numbers and start what does not run; what runs stays as it is.
+
+        Stopped containers are started through Compose too, because it is Compose that brings configs into them.
+        """
+
+        def up() -> None:
+            self._compose().up(
+                list(replicas),
+                detach=True,
+                recreate=False,
+                no_build=True,
+                pull="missing",
+                scales=dict(replicas),
+                quiet=True,
+            )
+
+        self._run("launch-failed", up)
+
+    def recreate(self, service: str) -> None:
+        """Make a workload's containers anew, on the same volumes."""
+        self._run(
+            "recreate-failed",
+            lambda: self._compose().up(
+                [service], detach=True, no_build=True, pull="missing", dependencies=False, quiet=True
+            ),
+        )
+
+    def unpause(self, id: str) -> None:
+        """Let a paused container go on."""
+        self._call("unpause-failed", id, lambda: self.client.containers.get(id).unpause())
+
+    def remove(self, id: str, grace: float) -> None:
+        """Stop one container (SIGTERM, `grace` seconds) and remove it with its anonymous volumes."""
+
+        def stop_and_remove() -> None:
+            container = self.client.containers.get(id)
+            container.stop(timeout=round(grace))
+            container.remove(v=True)
+
+        self._call("remove-failed", id, stop_and_remove)
+
+    def down(self, *, volumes: bool) -> None:
+        """Remove the project's containers and networks, and its volumes where asked."""
+        compose = DockerClient(client_call=[docker_cli()], compose_project_name=self.stack).compose
+        self._run("down-failed", lambda: compose.down(remove_orphans=True, volumes=volumes, quiet=True))
+        if volumes:
+            for name in self.observe().volumes:
+                self._call("volume-not-removed", name, lambda name=name: self.client.volumes.get(name).remove())
+
+    def logs(self, services: Iterable[str], *, tail: str, follow: bool) -> Iterator[tuple[str, bytes]]:
+        """The containers' output, line by line."""
+        compose = DockerClient(client_call=[docker_cli()], compose_project_name=self.stack).compose
+        return cast(Iterator[tuple[str, bytes]], compose.logs(list(services), tail=tail, follow=follow, stream=True))
+
+    def _compose(self, file: Path | None = None):  # type: ignore[no-untyped-def]
+        chosen = file or self.file
+        return DockerClient(
+            client_call=[docker_cli()],
+            compose_files=[chosen],
+            compose_project_name=self.stack,
+        ).compose
+
+    def _run(self, id: str, call) -> None:  # type: ignore[no-untyped-def]
+        try:
+            call()
+        except DockerException as error:
+            raise StackctlError(id, _last_words(error), where=str(self.file), hint="stackctl doctor") from error
+
+    def _call(self, id: str, name: str, call) -> None:  # type: ignore[no-untyped-def]
+        try:
+            call()
+        except docker.errors.NotFound:
+            return  # gone already, which is what was wanted
+        except docker.errors.APIError as error:
+            raise StackctlError(id, error.explanation or str(error), where=name, hint="stackctl ps") from error
+
+
+def _last_words(error: DockerException) -> str:
+    """The engine's own message without the command line in front of it."""
+    lines = [line.strip() for line in (error.stderr or "").splitlines() if line.strip()]
+    return lines[-1] if lines else str(error)

@@ -1,0 +1,89 @@
+"""The engine's JSON about containers as facts: what `inspect` answers, and what the event stream tells."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import inf
+from typing import Any, cast
+
+from stackctl.domain.container import Container
+from stackctl.domain.instance import Health, State
+
+STOP_TIMEOUT = 10.0  # the engine's own default
+_FRACTION = re.compile(r"\.\d+")
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEvent:
+    """Something happened to a container; `at` is the engine's time, `signal` is 0 but for `kill`."""
+
+    action: str
+    container: str
+    at: float
+    signal: int = 0
+
+
+def event(raw: Json) -> EngineEvent:
+    """One element of the event stream; the container of a network's event is among its attributes."""
+    attributes: Mapping[str, str] = raw["Actor"].get("Attributes") or {}
+    # The action of a health check carries its result: `health_status: healthy`.
+    action = str(raw["Action"]).partition(":")[0]
+    container = attributes.get("container", "") if raw["Type"] == "network" else raw["Actor"]["ID"]
+    number = signal_number(attributes.get("signal", "")) if action == "kill" else 0
+    return EngineEvent(action, container, raw["timeNano"] / 1e9, number)
+
+
+def container(raw: Json) -> Container:
+    """What the engine answers when it is asked about one container."""
+    config: Json = raw["Config"]
+    state: Json = raw["State"]
+    networks: Mapping[str, Json] = raw["NetworkSettings"]["Networks"] or {}
+    bound: Mapping[str, Any] = raw["NetworkSettings"].get("Ports") or {}
+    variables = (text.partition("=") for text in config.get("Env") or ())
+    stop_timeout = config.get("StopTimeout")
+    return Container(
+        id=raw["Id"],
+        name=raw["Name"].removeprefix("/"),
+        image=config["Image"],
+        state=cast(State, state["Status"]),
+        health=cast(Health, (state.get("Health") or {}).get("Status") or "none"),
+        created=seconds(raw["Created"]),
+        started=seconds(state["StartedAt"]),
+        labels=config.get("Labels") or {},
+        env={name: value for name, _, value in variables if name.startswith("SERVICE_")},
+        networks={
+            name: network.get("IPAddress") or network.get("GlobalIPv6Address") or ""
+            for name, network in networks.items()
+        },
+        ports=tuple(sorted(port for port in map(_tcp, {**(config.get("ExposedPorts") or {}), **bound}) if port)),
+        published={_tcp(port): int(hosts[0]["HostPort"]) for port, hosts in bound.items() if hosts and _tcp(port)},
+        stop_signal=signal_number(config.get("StopSignal") or "SIGTERM"),
+        stop_timeout=STOP_TIMEOUT if stop_timeout is None else inf if stop_timeout < 0 else float(stop_timeout),
+    )
+
+
+def seconds(time: str) -> float:
+    """Seconds since the epoch in a time like 2024-01-31T12:00:00.123456789Z; the year 1 stands for never."""
+    fraction = _FRACTION.search(time)
+    whole = datetime.fromisoformat(_FRACTION.sub("", time))
+    never = whole.astimezone(UTC).year < 1970
+    return 0.0 if never else whole.timestamp() + (float(fraction[0]) if fraction else 0.0)
+
+
+def signal_number(text: str) -> int:
+    """The number of a signal that is written as 15, TERM or SIGTERM; 0 where there is none of that name."""
+    if text.isdecimal():
+        return int(text)
+    name = f"SIG{text.upper().removeprefix('SIG')}"
+    return int(signal.Signals[name]) if name in signal.Signals.__members__ else 0
+
+
+def _tcp(port: str) -> int:
+    number, _, protocol = port.partition("/")
+    return int(number) if protocol in ("", "tcp") and number.isdecimal() else 0

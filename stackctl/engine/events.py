@@ -1,0 +1,123 @@
+"""The engine as an agent beside it sees it: its event stream, and what it answers about a container."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from stackctl.domain.container import Container
+from stackctl.engine import container_json
+from stackctl.engine.container_json import EngineEvent
+from stackctl.errors import Unreachable
+
+SOCKET = "/var/run/docker.sock"
+# What changes who should be registered. The engine leaves out the rest, such as the start of every health check.
+ACTIONS = (
+    "start",
+    "die",
+    "kill",
+    "pause",
+    "unpause",
+    "rename",
+    "health_status",
+    "destroy",
+    "connect",
+    "disconnect",
+)
+LINE_LIMIT = 2**20  # an event carries every label of its container
+# The engine answers a subscriber a moment before it subscribes it: what happened meanwhile is asked for again.
+OVERLAP = 1.0
+
+
+class EngineSocket:
+    """A session with the engine over its socket. Every method raises `Unreachable` where the engine does not answer."""
+
+    def __init__(self, socket: str = SOCKET, *, timeout: float = 10.0) -> None:
+        self.socket = socket
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            "http://engine",
+            connector=aiohttp.UnixConnector(self.socket),
+            timeout=self._timeout,
+            read_bufsize=LINE_LIMIT,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session:
+            await self._session.close()
+
+    @asynccontextmanager
+    async def events(self) -> AsyncIterator[AsyncIterator[EngineEvent]]:
+        """Inside, every event is told, from a moment before on; the iterator ends when the engine closes the stream.
+
+        List the containers inside, so that none is missed in between.
+        """
+        filters = json.dumps({"type": ["container", "network"], "event": list(ACTIONS)})
+        query = {"since": f"{time.time() - OVERLAP:.6f}", "filters": filters}
+        endless = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout.total)
+        with self._trusted():
+            response = await self._client.get("/events", params=query, timeout=endless)
+        try:
+            yield self._read(response)
+        finally:
+            response.close()
+
+    async def containers(self, network: str) -> tuple[str, ...]:
+        """The ids of the containers on a network that have not ended."""
+        filters = json.dumps({"network": [network]})
+        with self._trusted():
+            async with self._client.get("/containers/json", params={"filters": filters}) as response:
+                return tuple(raw["Id"] for raw in await self._content(response))
+
+    async def inspect(self, id: str) -> Container | None:
+        """The facts of one container, or None where it is gone."""
+        with self._trusted():
+            async with self._client.get(f"/containers/{id}/json") as response:
+                gone = response.status == 404
+                return None if gone else container_json.container(await self._content(response))
+
+    async def _read(self, response: aiohttp.ClientResponse) -> AsyncIterator[EngineEvent]:
+        with self._trusted():
+            if response.status != 200:
+                await self._content(response)
+            async for line in response.content:
+                yield container_json.event(json.loads(line))
+
+    async def _content(self, response: aiohttp.ClientResponse) -> Any:
+        if response.status != 200:
+            raise self._lost(f"status {response.status}: {(await response.text())[:300]}")
+        return await response.json()
+
+    @property
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("EngineSocket is used outside of `async with`")
+        return self._session
+
+    @contextmanager
+    def _trusted(self) -> Iterator[None]:
+        try:
+            yield
+        # The last three: something that no engine answers.
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError) as error:
+            raise self._lost(str(error) or type(error).__name__) from error
+
+    def _lost(self, why: str) -> Unreachable:
+        return Unreachable(
+            "engine-unreachable",
+            f"the engine does not answer: {why}",
+            where=self.socket,
+            hint="is the engine running, and its socket mounted and readable for this user?",
+        )

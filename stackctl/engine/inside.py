@@ -1,0 +1,80 @@
+"""A probe inside the stack's network: one long-lived `docker exec` that answers questions line by line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from types import TracebackType
+from typing import Any, Self
+
+from stackctl.engine.client import docker_cli
+from stackctl.errors import StackctlError
+
+PROBE = ("python3", "-m", "stackctl.agents.probe")
+
+
+class Inside:
+    """A conversation with the probe in one container; one question at a time.
+
+    It works the same for a local engine, a remote context and Docker Desktop, because nothing but the engine's own API
+    is needed from where stackctl runs.
+    """
+
+    def __init__(self, container: str) -> None:
+        self.container = container
+        self._process: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        self._process = await asyncio.create_subprocess_exec(
+            docker_cli(),
+            "exec",
+            "-i",
+            self.container,
+            *PROBE,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=16 * 1024 * 1024,
+            start_new_session=True,  # Ctrl-C is ours to handle
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()  # the probe inside ends when its input does
+            await self._process.wait()
+
+    async def ask(self, question: str, *, timeout: float = 15.0, **words: Any) -> Any:
+        """One question; raises `StackctlError` (`probe-lost`, `probe-failed`) where no answer comes in `timeout` s."""
+        process = self._process
+        if process is None or process.stdin is None or process.stdout is None:
+            raise StackctlError("probe-lost", "the probe was not started", where=self.container)
+        async with self._turn:
+            try:
+                process.stdin.write(json.dumps({"ask": question, **words}).encode() + b"\n")
+                await process.stdin.drain()
+                line = await asyncio.wait_for(process.stdout.readline(), timeout)
+            except (ConnectionError, TimeoutError) as error:
+                raise StackctlError(
+                    "probe-lost", f"no answer to {question!r}: {error!r}", where=self.container
+                ) from error
+        if not line:
+            raise StackctlError("probe-lost", await self._last_words(), where=self.container)
+        answer = json.loads(line)
+        if "error" in answer:
+            raise StackctlError("probe-failed", answer["error"], where=self.container)
+        return answer["answer"]
+
+    async def _last_words(self) -> str:
+        process = self._process
+        if process is None or process.stderr is None:
+            return "the probe ended"
+        with contextlib.suppress(TimeoutError):
+            words = await asyncio.wait_for(process.stderr.read(), 1.0)
+            return words.decode(errors="replace").strip().splitlines()[-1] if words.strip() else "the probe ended"
+        return "the probe ended"

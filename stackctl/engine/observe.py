@@ -1,0 +1,67 @@
+"""What the engine has of one stack, observed once, from its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import docker
+import docker.errors
+import requests.exceptions
+
+from stackctl.domain.instance import Endpoint, EngineState, Health, Instance, State
+from stackctl.errors import Unreachable
+
+STACK = "stackctl.stack"
+
+
+def observe(client: docker.DockerClient, stack: str, network: str) -> EngineState:
+    """Every container, network and volume that carries the stack's label.
+
+    Endpoints are addresses on `network`. Raises `Unreachable` where the engine does not answer.
+    """
+    own = {"label": [f"{STACK}={stack}"]}
+    try:
+        containers = client.api.containers(all=True, filters=own)
+        networks = client.api.networks(filters=own)
+        volumes = client.api.volumes(filters=own)["Volumes"] or []
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        raise Unreachable("engine-lost", f"the engine stopped answering: {error}", hint="stackctl doctor") from error
+    return EngineState(
+        tuple(sorted((_instance(raw, network) for raw in containers), key=lambda instance: instance.id)),
+        tuple(sorted(raw["Name"] for raw in networks)),
+        tuple(sorted(raw["Name"] for raw in volumes)),
+    )
+
+
+def publishers(client: docker.DockerClient, port: int) -> tuple[str, ...]:
+    """The running containers that publish this host port, by name."""
+    found = client.api.containers(filters={"publish": str(port)})
+    return tuple(sorted(raw["Names"][0].lstrip("/") for raw in found))
+
+
+def _instance(raw: Mapping[str, Any], network: str) -> Instance:
+    labels: Mapping[str, str] = raw["Labels"]
+    attached = raw["NetworkSettings"]["Networks"].get(network) or {}
+    address, port = attached.get("IPAddress", ""), labels.get("stackctl.port", "")
+    return Instance(
+        id=raw["Names"][0].lstrip("/"),
+        service=labels.get("stackctl.service", ""),
+        role=labels.get("stackctl.role", ""),
+        container=raw["Id"],
+        state=cast(State, raw["State"]),
+        health=_health(raw["Status"]),
+        created=float(raw["Created"]),
+        digest=labels.get("stackctl.digest", ""),
+        image=raw["Image"],
+        endpoint=Endpoint(address, int(port)) if address and port else None,
+        published=tuple(sorted({p["PublicPort"] for p in raw.get("Ports") or () if p.get("PublicPort")})),
+    )
+
+
+def _health(status: str) -> Health:
+    """The engine's listing tells health only within its words: `Up 3 seconds (health: starting)`."""
+    for word, health in (("(healthy)", "healthy"), ("(unhealthy)", "unhealthy"), ("(health: starting)", "starting")):
+        if word in status:
+            return cast(Health, health)
+    return "none"

@@ -1,0 +1,162 @@
+"""Topology: which workloads a stack consists of, from its spec and the images that were found for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from stackctl.domain.balancer import BalancerSettings, RoutedService
+from stackctl.domain.conventions import catalog_name
+from stackctl.domain.desired import Desired, HealthCheck, Published, Workload
+from stackctl.domain.stack import Service, Stack
+from stackctl.domain.verdict import Expectation, ExpectedService
+from stackctl.planning import consul
+
+REGISTRATOR = "registrator"
+BALANCER = "lb"
+REGISTRY = f"consul://{consul.AGENT}:8500"
+SETTINGS = "/etc/stackctl/balancer.json"
+SOCKET = "/var/run/docker.sock"
+AGENT_HEALTH = HealthCheck(
+    (
+        "bash",
+        "-c",
+        "exec 3<>/dev/tcp/127.0.0.1/8090; printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3; head -1 <&3 | grep -q ' 200 '",
+    )
+)
+
+
+def network(stack: str) -> str:
+    """The stack's own network, as the engine names it."""
+    return f"{stack}_default"
+
+
+def component_images(stack: Stack) -> tuple[str, ...]:
+    """The components whose images a stack needs: ours, and the bundled samples that it names."""
+    samples = {service.image.value for service in stack.services if service.image.kind == "bundled"}
+    return ("consul", "registrator", "balancer", *sorted(samples))
+
+
+def topology(stack: Stack, images: Mapping[str, str], replicas: Mapping[str, int] | None = None) -> Desired:
+    """The workloads, in the order in which they start.
+
+    `images` are tags by component (`component_images`), and by `build:<service>` for what is built from the user's
+    folders; `replicas` overrides the spec's numbers, as `scale` does.
+    """
+    counts = replicas or {}
+    return Desired(
+        stack.name,
+        (
+            *consul.workloads(stack, images["consul"]),
+            _registrator(stack, images["registrator"]),
+            _balancer(stack, images["balancer"]),
+            *(_service(s, images, counts.get(s.name, s.replicas)) for s in stack.services),
+        ),
+    )
+
+
+def expectation(stack: Stack, replicas: Mapping[str, int] | None = None) -> Expectation:
+    """What the proof holds a stack against."""
+    counts = replicas or {}
+    return Expectation(
+        stack.name,
+        tuple(
+            ExpectedService(
+                service.name,
+                registered_as(service),
+                counts.get(service.name, service.replicas),
+                registered=service.register != "none",
+                routed=service.route is not None and service.register != "none",
+            )
+            for service in stack.services
+        ),
+        stack.balancer.replicas,
+    )
+
+
+def registered_as(service: Service) -> str:
+    """The name under which the registry knows a service: registrator's conventions in its labels beat the spec's."""
+    return catalog_name(_strings(service.compose.get("labels")), service.name, service.port)
+
+
+def balancer_settings(stack: Stack) -> BalancerSettings:
+    """What each balancer is told at its start."""
+    routed = tuple(
+        RoutedService(service.name, registered_as(service), service.route)
+        for service in stack.services
+        if service.route
+    )
+    return BalancerSettings(
+        stack=stack.name,
+        domain=stack.balancer.domain,
+        stub_status=stack.balancer.stub_status,
+        connect_timeout=stack.balancer.connect_timeout,
+        shutdown_timeout=max((service.stop_grace for service in stack.services), default=30.0),
+        registry=REGISTRY,
+        services=routed,
+    )
+
+
+def _registrator(stack: Stack, image: str) -> Workload:
+    return Workload(
+        name=REGISTRATOR,
+        role="registrator",
+        image=image,
+        environment={
+            "STACKCTL_STACK": stack.name,
+            "STACKCTL_NETWORK": network(stack.name),
+            "STACKCTL_REGISTRY": REGISTRY,
+            "STACKCTL_OWNER": f"{stack.name}/{REGISTRATOR}",
+        },
+        binds={SOCKET: SOCKET},
+        health=AGENT_HEALTH,
+        # It starts as root, looks which group may read the engine's socket, and drops everything else.
+        capabilities=("SETUID", "SETGID"),
+    )
+
+
+def _balancer(stack: Stack, image: str) -> Workload:
+    return Workload(
+        name=BALANCER,
+        role="balancer",
+        image=image,
+        replicas=stack.balancer.replicas,
+        configs={SETTINGS: asdict(balancer_settings(stack))},
+        published=(Published(stack.balancer.http, 80, span=stack.balancer.replicas),),
+        health=AGENT_HEALTH,
+        capabilities=(),
+    )
+
+
+def _service(service: Service, images: Mapping[str, str], replicas: int) -> Workload:
+    source = service.image
+    image = {
+        "bundled": images.get(source.value, ""),
+        "reference": source.value,
+        "build": images.get(f"build:{service.name}", ""),
+    }[source.kind]
+    return Workload(
+        name=service.name,
+        role="service",
+        image=image,
+        build=source.value if source.kind == "build" else "",
+        replicas=replicas,
+        labels={
+            "stackctl.register": service.register,
+            "stackctl.port": str(service.port),
+            "stackctl.check": json.dumps(asdict(service.check), sort_keys=True),
+            "stackctl.weight": str(service.weight),
+            "stackctl.address": service.address,
+        },
+        stop_grace=service.stop_grace,
+        extra=service.compose,
+    )
+
+
+def _strings(value: object) -> Mapping[str, str]:
+    """Labels in either of Compose's forms, a mapping or a list of `key=value`, as a mapping."""
+    if isinstance(value, Mapping):
+        return {str(key): "" if item is None else str(item) for key, item in value.items()}
+    pairs = (str(item).partition("=") for item in value) if isinstance(value, list | tuple) else ()
+    return {key: item for key, _, item in pairs}

@@ -1,0 +1,1 @@
+"""Single questions to a running stack, each over a fresh connection."""

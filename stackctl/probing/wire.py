@@ -1,0 +1,105 @@
+"""Observations as JSON, between the probe inside the stack and the judge outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stackctl.domain.balancer import Backend, Backends
+from stackctl.domain.catalog import Catalog, CatalogEntry, SetAside
+from stackctl.domain.instance import Endpoint
+from stackctl.domain.observation import BalancerSeen, Traffic
+
+Json = dict[str, Any]
+
+
+def catalog_to_json(catalog: Catalog) -> Json:
+    """A registry's answer for one service."""
+    return {
+        "service": catalog.service,
+        "entries": [
+            {
+                "id": entry.id,
+                "service": entry.service,
+                "endpoint": str(entry.endpoint),
+                "registration": entry.registration,
+                "owner": entry.owner,
+                "passing": entry.passing,
+                "node_alive": entry.node_alive,
+                "draining": entry.draining,
+                "weight": entry.weight,
+                "tags": list(entry.tags),
+            }
+            for entry in catalog.entries
+        ],
+        "set_aside": [{"id": s.id, "service": s.service, "reason": s.reason} for s in catalog.set_aside],
+        "index": catalog.index,
+    }
+
+
+def catalog_from_json(data: Json) -> Catalog:
+    """What `catalog_to_json` wrote."""
+    entries = tuple(
+        CatalogEntry(**{**entry, "endpoint": Endpoint.parse(entry["endpoint"]), "tags": tuple(entry["tags"])})
+        for entry in data["entries"]
+    )
+    return Catalog(data["service"], entries, tuple(SetAside(**s) for s in data["set_aside"]), data["index"])
+
+
+def backends_to_json(backends: Backends) -> Json:
+    """Backends by service."""
+    return {
+        name: [{"id": b.id, "endpoint": str(b.endpoint), "weight": b.weight} for b in members]
+        for name, members in backends.items()
+    }
+
+
+def backends_from_json(data: Json) -> Backends:
+    """What `backends_to_json` wrote."""
+    return {
+        name: tuple(Backend(b["id"], Endpoint.parse(b["endpoint"]), int(b["weight"])) for b in members)
+        for name, members in data.items()
+    }
+
+
+def traffic_to_json(traffic: Traffic) -> Json:
+    """What requests through one way met."""
+    return {
+        "requests": traffic.requests,
+        "answered": dict(traffic.answered),
+        "failed": dict(traffic.failed),
+        "reasons": list(traffic.reasons),
+    }
+
+
+def traffic_from_json(data: Json) -> Traffic:
+    """What `traffic_to_json` wrote."""
+    return Traffic(data["requests"], data["answered"], data["failed"], tuple(data["reasons"]))
+
+
+def balancer_to_json(seen: BalancerSeen) -> Json:
+    """One balancer from inside; its id is known outside, its traffic is asked for on its own."""
+    return {
+        "revision": seen.revision,
+        "backends": backends_to_json(seen.backends),
+        "tampered": seen.tampered,
+        "dropped": {name: list(ids) for name, ids in seen.dropped.items()},
+        "reloaded": seen.reloaded,
+        "shutting_down": seen.shutting_down,
+        "connections": dict(seen.connections),
+        "agent": seen.agent,
+    }
+
+
+def balancer_from_json(id: str, data: Json) -> BalancerSeen:
+    """What `balancer_to_json` wrote."""
+    return BalancerSeen(
+        id,
+        revision=data["revision"],
+        backends=backends_from_json(data["backends"]),
+        tampered=data["tampered"],
+        dropped={name: tuple(ids) for name, ids in data["dropped"].items()},
+        reloaded=data["reloaded"],
+        shutting_down=data["shutting_down"],
+        connections=data["connections"],
+        agent=data["agent"],
+    )

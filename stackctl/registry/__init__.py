@@ -1,0 +1,1 @@
+"""The registries behind one port."""

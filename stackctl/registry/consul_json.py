@@ -1,0 +1,150 @@
+"""Consul's JSON as domain values, and back. What Consul says is somebody else's text: only typed values pass."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from stackctl.domain.catalog import (
+    INSTANCE_META,
+    MAINTENANCE_CHECK,
+    OWNER_META,
+    WEIGHT_META,
+    Catalog,
+    CatalogEntry,
+    Registration,
+    RegistryCheck,
+    SetAside,
+)
+from stackctl.domain.instance import SAFE_ID, Endpoint
+
+# Consul does not tell how it checks a service, so that is written beside it.
+CHECK_META = "stackctl-check"
+NODE_MAINTENANCE = "_node_maintenance"
+MAX_WEIGHT = 256
+# Stands for an address that is none: the registration still holds its id.
+NOWHERE = Endpoint("0.0.0.0", 1)
+
+Json = Mapping[str, Any]
+
+
+def next_index(previous: int, header: str | None) -> int:
+    """The index for the next blocking query: from the start where Consul's went backwards, and never 0 else, because
+    a query with 0 would not block."""
+    index = int(header) if header and header.isdecimal() else 0
+    return 0 if index < previous else max(index, 1)
+
+
+def catalog(service: str, answer: Any, index: int) -> Catalog:
+    """The answer of /v1/health/service; raises KeyError, TypeError or AttributeError where it is something else."""
+    entries: list[CatalogEntry] = []
+    set_aside: list[SetAside] = []
+    for raw in answer:
+        try:
+            entries.append(_entry(service, raw))
+        except ValueError as problem:
+            id = str(raw["Service"]["ID"])
+            set_aside.append(SetAside(id if SAFE_ID.match(id) else ascii(id), service, str(problem)))
+    return Catalog(service, tuple(entries), tuple(set_aside), index)
+
+
+def _entry(service: str, raw: Json) -> CatalogEntry:
+    own: Json = raw["Service"]
+    meta: Mapping[str, str] = own.get("Meta") or {}
+    checks: list[Json] = raw.get("Checks") or []
+    marks = [check for check in checks if check["CheckID"] == NODE_MAINTENANCE or _is_mark(check)]
+    real = [check for check in checks if check not in marks]
+    registration = own["ID"]
+    return CatalogEntry(
+        id=_safe(meta.get(INSTANCE_META) or registration),
+        service=service,
+        endpoint=Endpoint(own.get("Address") or raw["Node"]["Address"], own["Port"]),
+        registration=_safe(registration),
+        owner=meta.get(OWNER_META, ""),
+        passing=all(check["Status"] == "passing" for check in real if check.get("ServiceID")),
+        node_alive=all(check["Status"] == "passing" for check in real if not check.get("ServiceID")),
+        draining=bool(marks),
+        weight=_weight(meta.get(WEIGHT_META, (own.get("Weights") or {}).get("Passing", 1))),
+        tags=tuple(own.get("Tags") or ()),
+    )
+
+
+def _is_mark(check: Json) -> bool:
+    return str(check["CheckID"]).startswith(MAINTENANCE_CHECK)
+
+
+def _safe(id: str) -> str:
+    if not SAFE_ID.match(id):
+        raise ValueError(f"the id {id!r} holds a character that is not allowed, or is too long")
+    return id
+
+
+def _weight(value: str | int) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", str(value)) or not 1 <= int(value) <= MAX_WEIGHT:
+        raise ValueError(f"the weight {value!r} is not a whole number from 1 to {MAX_WEIGHT}")
+    return int(value)
+
+
+def registrations(answer: Any) -> tuple[Registration, ...]:
+    """The answer of /v1/agent/services; raises like `catalog`."""
+    return tuple(_registration(answer[id]) for id in sorted(answer))
+
+
+def _registration(raw: Json) -> Registration:
+    meta: dict[str, str] = dict(raw.get("Meta") or {})
+    try:
+        endpoint = Endpoint(raw.get("Address") or "", raw["Port"])
+    except ValueError:
+        endpoint = NOWHERE
+    return Registration(
+        id=raw["ID"],
+        service=raw["Service"],
+        endpoint=endpoint,
+        owner=meta.pop(OWNER_META, ""),
+        instance=meta.pop(INSTANCE_META, ""),
+        check=_check(meta.pop(CHECK_META, "")),
+        tags=tuple(raw.get("Tags") or ()),
+        meta=tuple(sorted(meta.items())),
+    )
+
+
+def _check(text: str) -> RegistryCheck | None:
+    try:
+        return RegistryCheck(**json.loads(text))
+    except (TypeError, ValueError):
+        return None
+
+
+def service(registration: Registration) -> dict[str, Any]:
+    """The body that /v1/agent/service/register takes."""
+    own = {OWNER_META: registration.owner, INSTANCE_META: registration.instance}
+    meta = dict(registration.meta) | {key: value for key, value in own.items() if value}
+    body: dict[str, Any] = {
+        "ID": registration.id,
+        "Name": registration.service,
+        "Address": registration.endpoint.address,
+        "Port": registration.endpoint.port,
+        "Tags": list(registration.tags),
+        "Meta": meta,
+        "Weights": {"Passing": int(meta.get(WEIGHT_META, "1")), "Warning": 1},
+        "EnableTagOverride": False,
+    }
+    if check := registration.check:
+        meta[CHECK_META] = json.dumps(asdict(check), separators=(",", ":"))
+        body["Check"] = {
+            "Name": f"stackctl asks {registration.instance or registration.id}",
+            **({"HTTP": check.http} if check.http else {"TCP": check.tcp}),
+            "Interval": _duration(check.interval),
+            "Timeout": _duration(check.timeout),
+            "DeregisterCriticalServiceAfter": _duration(check.deregister_after),
+            # Who writes this has just been answered; the first check comes an interval later.
+            "Status": "passing",
+        }
+    return body
+
+
+def _duration(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"

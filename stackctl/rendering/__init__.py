@@ -1,0 +1,1 @@
+"""Pure text: every generated file from a Stack or a catalog."""

@@ -1,0 +1,128 @@
+"""Workloads as a Compose file that runs with or without stackctl."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from stackctl.domain.desired import Desired, HealthCheck, Published, Workload
+
+HEADER = "# Rendered by stackctl from the spec; edits are overwritten by the next `stackctl up`.\n"
+
+
+def compose_file(desired: Desired, builds: Mapping[str, str]) -> str:
+    """The Compose file's text, equal for equal workloads.
+
+    `builds` are the folders, relative to the file, from which images can be built, by tag: with them the file runs
+    without stackctl too.
+    """
+    stream = io.StringIO()
+    yaml = YAML()
+    yaml.width = 120
+    yaml.representer.ignore_aliases = lambda *_: True
+    yaml.dump(compose_model(desired, builds), stream)
+    return HEADER + stream.getvalue()
+
+
+def compose_model(desired: Desired, builds: Mapping[str, str]) -> dict[str, Any]:
+    """The Compose file as plain values."""
+    volumes: dict[str, Any] = {volume: {} for workload in desired.workloads for volume in workload.volumes}
+    configs = {
+        _config_name(workload, target): {"content": _escape(json.dumps(value, indent=2, sort_keys=True))}
+        for workload in desired.workloads
+        for target, value in workload.configs.items()
+    }
+    return {
+        "name": desired.stack,
+        "services": {w.name: _service(desired.stack, w, w.build or builds.get(w.image, "")) for w in desired.workloads},
+        "networks": {"default": {"labels": {"stackctl.stack": desired.stack}}},
+        "volumes": {name: {"labels": {"stackctl.stack": desired.stack}} for name in volumes},
+        "configs": configs,
+    }
+
+
+def _service(stack: str, workload: Workload, build: str) -> dict[str, Any]:
+    service: dict[str, Any] = {"image": workload.image}
+    if build:
+        service["build"] = build
+    if workload.hostname:
+        service["hostname"] = workload.hostname
+    if workload.command:
+        service["command"] = list(workload.command)
+    if workload.replicas != 1:
+        service["scale"] = workload.replicas
+    if workload.environment:
+        service["environment"] = dict(workload.environment)
+    mounts = [f"{volume}:{path}" for volume, path in workload.volumes.items()]
+    mounts += [f"{source}:{path}" for source, path in workload.binds.items()]
+    if mounts:
+        service["volumes"] = mounts
+    if workload.configs:
+        service["configs"] = [
+            {"source": _config_name(workload, target), "target": target} for target in workload.configs
+        ]
+    if workload.published:
+        service["ports"] = [_port(published) for published in workload.published]
+    if workload.health:
+        service["healthcheck"] = _health(workload.health)
+    if workload.capabilities is not None:
+        service["cap_drop"] = ["ALL"]
+        if workload.capabilities:
+            service["cap_add"] = list(workload.capabilities)
+        service["security_opt"] = ["no-new-privileges:true"]
+    service["stop_grace_period"] = f"{round(workload.stop_grace * 1000)}ms"
+    service["restart"] = "unless-stopped"
+    extra = _escape_all(dict(workload.extra))
+    labels = _mapping(extra.pop("labels", None))
+    service |= extra
+    service["labels"] = labels | {
+        **workload.labels,
+        "stackctl.stack": stack,
+        "stackctl.service": workload.name,
+        "stackctl.role": workload.role,
+        "stackctl.digest": workload.digest,
+    }
+    return service
+
+
+def _config_name(workload: Workload, target: str) -> str:
+    return f"{workload.name}-{target.rpartition('/')[2].rpartition('.')[0]}"
+
+
+def _port(published: Published) -> str:
+    last = f"-{published.host + published.span - 1}" if published.span > 1 else ""
+    address = f"{published.address}:" if published.address else ""
+    return f"{address}{published.host}{last}:{published.container}"
+
+
+def _health(check: HealthCheck) -> dict[str, Any]:
+    return {
+        "test": ["CMD", *(_escape(word) for word in check.command)],
+        "interval": f"{check.interval:g}s",
+        "timeout": f"{check.timeout:g}s",
+        "start_period": f"{check.start_period:g}s",
+        "start_interval": f"{check.start_interval:g}s",
+    }
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return dict(str(item).partition("=")[::2] for item in value) if isinstance(value, list | tuple) else {}
+
+
+def _escape(text: str) -> str:
+    """The spec is interpolated already; Compose must not do it again."""
+    return text.replace("$", "$$")
+
+
+def _escape_all(value: Any) -> Any:
+    if isinstance(value, str):
+        return _escape(value)
+    if isinstance(value, Mapping):
+        return {key: _escape_all(item) for key, item in value.items()}
+    return [_escape_all(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,19 @@
+"""The Jinja2 environment that every generated file comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jinja2
+
+
+def environment(folder: Path) -> jinja2.Environment:
+    """Templates of one folder. A name that a template uses and nobody gives is an error, never an empty string."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # configs, not HTML
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,1 @@
+"""Verdicts and listings as table, JSON and JUnit."""

@@ -1,0 +1,70 @@
+"""Verdicts and plans as JSON; the schema's version is in every document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from stackctl.domain.plan import Plan
+from stackctl.domain.verdict import ServiceVerdict, Verdict
+
+
+def document(command: str, content: Mapping[str, Any]) -> str:
+    """One JSON document of a command."""
+    return json.dumps({"schema": f"stackctl/{command}/v1", **content}, indent=2)
+
+
+def verdict_json(stack: str, engine: str, verdict: Verdict) -> dict[str, Any]:
+    """A verdict with every layer's instance ids."""
+    return {
+        "stack": stack,
+        "engine": engine,
+        "verdict": verdict.outcome,
+        "converged": verdict.outcome == "converged",
+        "elapsed_s": round(verdict.elapsed, 3),
+        "stable_s": round(verdict.stable_for, 3),
+        "revision": verdict.judgement.revision,
+        "reason": verdict.reason or None,
+        "services": [_service(service) for service in verdict.judgement.services],
+    }
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """A plan's operations in order."""
+    return {
+        "stack": plan.stack,
+        "changes": bool(plan),
+        "operations": [
+            {"verb": o.verb, "service": o.service, "instance": o.instance, "cause": o.cause} for o in plan.operations
+        ],
+    }
+
+
+def _service(service: ServiceVerdict) -> dict[str, Any]:
+    divergence = service.divergence
+    return {
+        "name": service.name,
+        "desired": list(service.desired),
+        "layers": {
+            "engine": list(service.engine),
+            "registry": list(service.registry),
+            "config": {balancer: list(ids) for balancer, ids in service.config.items()},
+            "traffic": {
+                way: {
+                    "requests": met.requests,
+                    "errors": met.errors,
+                    "by_instance": dict(met.by_instance),
+                    "strangers": met.strangers,
+                }
+                for way, met in service.traffic.items()
+            },
+        },
+        "first_divergence": divergence
+        and {
+            "layer": divergence.layer,
+            "missing": list(divergence.missing),
+            "extra": list(divergence.extra),
+            "reason": divergence.reason,
+        },
+    }

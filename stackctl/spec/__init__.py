@@ -1,0 +1,1 @@
+"""stack.yaml becomes a Stack, or errors with file, line and column."""

@@ -1,0 +1,84 @@
+"""What no single key can tell: keys that exclude each other or are stackctl's own, names too long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from stackctl.spec.document import Document
+from stackctl.spec.findings import Finding, shown
+
+# Keys of a Compose service that stackctl writes, and what to say instead.
+OWN_KEYS = {
+    ("image",): "say `image` outside of `compose`",
+    ("build",): "say `build` outside of `compose`",
+    ("container_name",): "stackctl names containers <stack>-<service>-<number>",
+    ("networks",): "stackctl puts every service on the stack's network",
+    ("network_mode",): "stackctl puts every service on the stack's network",
+    ("scale",): "say `replicas` outside of `compose`",
+    ("deploy", "replicas"): "say `replicas` outside of `compose`",
+    ("stop_grace_period",): "say `stop_grace` outside of `compose`",
+}
+# What a host's name may be long, hence a container's.
+LONGEST_NAME = 63
+
+
+def inconsistent(document: Document, folder: Path) -> Iterator[Finding]:
+    """Whatever in the document contradicts itself, or the folder that it stands in."""
+    yield from _registry(document)
+    if document.get("services") == {}:
+        yield Finding(("services",), "at least one service is wanted")
+    for name in document.mapping("services"):
+        yield from _name(document, name)
+        if isinstance(document.get("services", name), dict):
+            yield from _image(document, name, folder)
+            yield from _compose(document, name)
+
+
+def _registry(document: Document) -> Iterator[Finding]:
+    kinds = [key for key in ("consul", "redis", "static") if key in document.mapping("registry")]
+    kinds.sort(key=lambda kind: document.keys["registry", kind])
+    for kind in kinds[1:]:
+        yield Finding(("registry", kind), f"`{kinds[0]}` is here already: one registry is wanted", at="key")
+    if document.get("registry") == {}:
+        yield Finding(("registry",), "consul, redis or static is wanted")
+
+
+def _name(document: Document, service: str) -> Iterator[Finding]:
+    stack = document.get("name")
+    longest = f"{stack}-{service}-1000"
+    if isinstance(stack, str) and len(stack) <= 40 and len(longest) > LONGEST_NAME:
+        message = f"container names would have up to {len(longest)} characters, the limit is {LONGEST_NAME}"
+        yield Finding(("services", service), message, "shorten the stack's or the service's name", at="key")
+
+
+def _image(document: Document, service: str, folder: Path) -> Iterator[Finding]:
+    path = ("services", service)
+    given = document.mapping(*path)
+    if "image" not in given and "build" not in given:
+        yield Finding((*path, "image"), "`image` or `build` is required")
+    elif "image" in given and "build" in given:
+        first, second = sorted(("image", "build"), key=lambda key: document.keys[(*path, key)])
+        yield Finding((*path, second), f"`{first}` is here already: one of the two is wanted", at="key")
+    build = given.get("build")
+    if isinstance(build, str) and build.isprintable():
+        try:
+            found = (folder / build / "Dockerfile").is_file()
+        except OSError:
+            found = False
+        if not found:
+            yield Finding((*path, "build"), f"there is no Dockerfile in {shown(build)}", "seen from the spec's folder")
+
+
+def _compose(document: Document, service: str) -> Iterator[Finding]:
+    path = ("services", service, "compose")
+    for own, hint in OWN_KEYS.items():
+        if own[-1] in document.mapping(*path, *own[:-1]):
+            yield Finding((*path, *own), f"stackctl writes `{'.'.join(own)}` itself", hint, at="key")
+    labels = document.get(*path, "labels")
+    # A mapping, or a list of `key=value`.
+    by_key = labels.items() if isinstance(labels, dict) else ()
+    by_index = enumerate(labels) if isinstance(labels, list) else ()
+    for step, label in (*((key, key) for key, _ in by_key), *by_index):
+        if isinstance(label, str) and label.startswith("stackctl."):
+            yield Finding((*path, "labels", step), "labels that begin with `stackctl.` are stackctl's own", at="key")

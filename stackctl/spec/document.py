@@ -1,0 +1,62 @@
+"""A spec as plain data in which every key and value still knows its line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stackctl.errors import Problem
+from stackctl.spec.findings import Finding, KeyPath, Place, dotted
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML file's plain data, and where each key and value stands."""
+
+    file: str
+    data: dict[str, Any]
+    keys: Mapping[KeyPath, Place]
+    values: Mapping[KeyPath, Place]
+    findings: tuple[Finding, ...]
+
+    def get(self, *path: str, default: Any = None) -> Any:
+        """The value at a path, or the default."""
+        value: Any = self.data
+        for step in path:
+            if not isinstance(value, dict) or step not in value:
+                return default
+            value = value[step]
+        return value
+
+    def mapping(self, *path: str) -> dict[str, Any]:
+        """The mapping at a path; an empty one where there is none."""
+        value = self.get(*path)
+        return value if isinstance(value, dict) else {}
+
+    def place(self, finding: Finding) -> Place:
+        """Where to point; what is missing is shown at the key that should hold it."""
+        if finding.place:
+            return finding.place
+        path = finding.path
+        if finding.at == "value" and path in self.values:
+            return self.values[path]
+        while path and path not in self.keys:
+            path = path[:-1]
+        return self.keys.get(path, Place(1, 1))
+
+    def problems(self, findings: Iterable[Finding]) -> tuple[Problem, ...]:
+        """Its own findings and these, in the file's order; the first at each path: it caused the rest."""
+        every = [*self.findings, *findings]
+        misspelt = {finding.meant for finding in every} - self.values.keys()
+        first: dict[tuple[KeyPath, Place | None], Finding] = {}
+        for finding in every:
+            if finding.path not in misspelt:
+                first.setdefault((finding.path, finding.place), finding)
+        placed = sorted(((self.place(f), f) for f in first.values()), key=lambda pair: pair[0])
+        listed = (
+            Problem(f"{self.file}:{place.line}:{place.column}", dotted(f.path), f.message, f.hint)
+            for place, f in placed
+        )
+        # What is wrong in an anchor is wrong at each of its aliases, at the same place in the same words.
+        return tuple({(problem.where, problem.message): problem for problem in listed}.values())

@@ -1,0 +1,41 @@
+"""stack.yaml becomes a Stack, or a SpecError that lists everything wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackctl.domain.stack import Stack
+from stackctl.errors import SpecError
+from stackctl.spec.clashes import clashes
+from stackctl.spec.consistency import inconsistent
+from stackctl.spec.environment import variables
+from stackctl.spec.source import read_text
+from stackctl.spec.translate import translate
+from stackctl.spec.unfold import read
+from stackctl.spec.unsupported import unsupported
+from stackctl.spec.validate import validate
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A stack, and what a person should hear on stderr although it is no error."""
+
+    stack: Stack
+    warnings: tuple[str, ...] = ()
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Loaded:
+    """The stack that the file describes; messages name the file as `path` does."""
+    text = read_text(path)
+    known = variables(path.parent, environ)
+    document = read(text, str(path), known.substitute)
+    spec, findings = validate(document.data)
+    problems = document.problems(
+        (*findings, *inconsistent(document, path.parent), *clashes(document), *unsupported(document))
+    )
+    if problems or spec is None:
+        # An empty text that stands for a variable may well be the cause.
+        raise SpecError(problems, hint="; ".join(known.warnings))
+    return Loaded(translate(spec, path), known.warnings)

@@ -1,0 +1,163 @@
+"""The single values of a spec: each function takes what YAML gave and returns what it means, or raises Wrong.
+
+Numbers and truth values may come as text, because that is what a variable's value is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from stackctl.domain.instance import DNS_LABEL, Endpoint
+from stackctl.domain.stack import Route
+from stackctl.spec.findings import Wrong, shown, suggestion
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
+DURATION = r"([0-9]{1,9}(\.[0-9]{1,9})?(h|m|s|ms|us))+"
+LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+DNS_NAME = rf"{LABEL}(\.{LABEL})*"
+# A prefix is compared with the decoded path, so no percent signs; and nothing that means something to nginx.
+ROUTE_PATH = r"/|(/[A-Za-z0-9._~:@+,=-]+)+/?"
+_URL_CHARACTER = r"[A-Za-z0-9._~:@!&*()+,=/-]|%[0-9A-Fa-f]{2}"
+URL_PATH = rf"/({_URL_CHARACTER})*(\?({_URL_CHARACTER}|\?)*)?"
+ROUTE = rf"host|host:{DNS_NAME}|tcp:[0-9]{{1,5}}|{ROUTE_PATH}"
+_PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+IMAGE = (
+    rf"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]+)?/)?{_PART}(/{_PART})*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+)
+
+RESERVED = ("balancer", "consul", "lb", "registrator")
+
+
+def text(value: object) -> str:
+    """Any text but an empty one."""
+    if not isinstance(value, str):
+        quote = f'quote it: "{shown(value)}"' if isinstance(value, (int, float)) else ""
+        raise Wrong(f"a text is wanted, got {shown(value)}", quote)
+    if not value:
+        raise Wrong("a text is wanted, got an empty one")
+    return value
+
+
+def whole(value: object, low: int, high: int) -> int:
+    """A whole number within bounds."""
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Wrong(f"a whole number is wanted, got {shown(value)}")
+    if not low <= value <= high:
+        raise Wrong(f"a whole number from {low} to {high} is wanted, got {shown(value)}")
+    return value
+
+
+def one_of(value: object, choices: Sequence[object], hint: str = "") -> object:
+    """One of a few values; numbers among them may come as text."""
+    found = next((choice for choice in choices if str(choice) == str(value)), None)
+    if found is None or isinstance(value, bool):
+        wanted = f"{', '.join(map(str, choices[:-1]))} or {choices[-1]}"
+        near = suggestion(value, map(str, choices)) if isinstance(value, str) else ""
+        raise Wrong(f"{wanted} is wanted, got {shown(value)}", near or hint)
+    return found
+
+
+def flag(value: object) -> bool:
+    """True or false."""
+    found = {"true": True, "false": False}.get(str(value).lower())
+    if found is None:
+        raise Wrong(f"true or false is wanted, got {shown(value)}")
+    return found
+
+
+def seconds(value: object, low: float, high: float) -> float:
+    """A duration as in Compose (`1m30s`), or a number of seconds."""
+    number = value
+    if isinstance(value, str) and re.fullmatch(DURATION, value):
+        number = sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"([0-9.]+)(ms|us|[hms])", value))
+    elif isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
+        number = float(value)
+    if not isinstance(number, (int, float)) or isinstance(number, bool):
+        raise Wrong(f"a duration is wanted, got {shown(value)}", "as in 500ms, 1s, 1m30s, 90m")
+    if not low <= number <= high:
+        raise Wrong(f"a duration from {_span(low)} to {_span(high)} is wanted, got {shown(value)}")
+    return float(number)
+
+
+def _span(seconds: float) -> str:
+    """A round number of seconds as a person writes it."""
+    unit = next((unit for unit, size in _UNITS.items() if seconds >= size and seconds % size == 0), "ms")
+    return f"{seconds / _UNITS[unit]:g}{unit}"
+
+
+def label(value: object, longest: int) -> str:
+    """A DNS label."""
+    name = text(value)
+    if len(name) > longest:
+        raise Wrong(f"a name has at most {longest} characters, this one has {len(name)}")
+    if not DNS_LABEL.match(name):
+        raise Wrong(f"{shown(name)} is no name", "lower-case letters, digits, and hyphens between them")
+    return name
+
+
+def service_name(value: object) -> str:
+    """A DNS label that no part of stackctl's own goes by."""
+    name = label(value, longest=40)
+    if name in RESERVED or name.startswith("consul-"):
+        raise Wrong(f"`{name}` is the name of one of stackctl's own parts", "choose another name")
+    return name
+
+
+def dns_name(value: object) -> str:
+    """A DNS name: labels with dots between them, with room for a label in front."""
+    name = text(value)
+    if len(name) > 189 or not all(DNS_LABEL.match(part) for part in name.split(".")):
+        raise Wrong(f"{shown(name)} is no DNS name", "lower-case, as in example.test")
+    return name
+
+
+def url_path(value: object) -> str:
+    """The path of a URL, with a query if need be."""
+    path = text(value)
+    if not re.fullmatch(URL_PATH, path) or ".." in path:
+        raise Wrong(f"{shown(path)} is no URL path", "as in /healthz; other characters as %20")
+    return path
+
+
+def route(value: object) -> Route:
+    """How the entry reaches a service; a bare `host` has no name yet, it is the service's."""
+    written = text(value)
+    kind, colon, rest = written.partition(":")
+    if kind == "tcp" and colon:
+        return Route("tcp", port=whole(rest, 1, 65535))
+    if kind == "host":
+        return Route("host", host=dns_name(rest) if colon else "")
+    if not re.fullmatch(ROUTE_PATH, written) or ".." in written:
+        hint = "/, /api, host, host:api.example.test or tcp:9999; leave it out for an internal service"
+        raise Wrong(f"{shown(written)} is no route", hint)
+    return Route("path", path=written.rstrip("/") or "/")
+
+
+def image(value: object) -> str:
+    """A bundled sample's name or an image reference."""
+    reference = text(value)
+    if len(reference) > 255 or not re.fullmatch(IMAGE, reference):
+        raise Wrong(f"{shown(reference)} is no image reference", "as in nginx:1.30 or example.test/team/app:1")
+    return reference
+
+
+def folder(value: object) -> str:
+    """A path in this machine's file system."""
+    path = text(value)
+    if not path.isprintable():
+        raise Wrong(f"{shown(path)} is no path")
+    return path
+
+
+def endpoint(value: object) -> str:
+    """An address and a port."""
+    written = text(value)
+    try:
+        return str(Endpoint.parse(written))
+    except ValueError:
+        message = f"{shown(written)} is no address and port"
+        raise Wrong(message, "as in 192.0.2.7:8080 or [2001:db8::7]:80") from None

@@ -1,0 +1,150 @@
+"""The schema of stack.yaml: every key, what it means, and what it may hold.
+
+Features that this version can't carry out are in it too; `unsupported` refuses them by name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, get_args
+
+from pydantic import ConfigDict, Field
+
+from stackctl.domain.stack import Addressing, EngineKind, Registering, Route
+from stackctl.spec import fields
+from stackctl.spec.fields import Extensible, Model, choice, duration, seconds, whole
+
+ServiceName = Annotated[str, fields.SERVICE_NAME]
+Pause = Annotated[float, seconds(0.1)]
+
+
+class ConsulSpec(Model):
+    """A Consul cluster that the stack runs for itself."""
+
+    servers: Annotated[int, choice(1, 3, 5, 7, hint="an even number survives no more losses")] = Field(
+        3, description="How many servers hold the catalog; 3 survive the loss of 1, 5 of 2."
+    )
+    ui: Annotated[int | None, fields.PORT] = Field(
+        None, description="The port of the web UI and API on 127.0.0.1; not published without it."
+    )
+
+
+class RedisSpec(Model):
+    """A Redis master with replicas and Sentinels that the stack runs for itself."""
+
+    replicas: Annotated[int, whole(0, 10)] = Field(1, description="Replicas beside the master.")
+    sentinels: Annotated[int, choice(1, 3, 5, 7)] = Field(3, description="Sentinels that elect a new master.")
+    ttl: Pause = duration("12s", "How long a registration lives without a heartbeat.")
+    prefix: Annotated[str, fields.URL_PATH] = Field("/work", description="What every key begins with.")
+
+
+class StaticSpec(Model):
+    """No registry: the list of endpoints is fixed when the stack starts."""
+
+
+class RegistrySpec(Model):
+    """Where instances are registered: one of these."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    consul: ConsulSpec | None = Field(None, description="Consul; empty for its defaults.")
+    redis: RedisSpec | None = Field(None, description="Redis; empty for its defaults.")
+    static: StaticSpec | None = Field(None, description="A fixed list.")
+
+
+class BalancerSpec(Extensible):
+    """The entry: nginx with an agent that follows the registry."""
+
+    replicas: Annotated[int, whole(1, 100)] = Field(1, description="How many balancers.")
+    http: Annotated[int, fields.PORT] = Field(80, description="The published port of the entry.")
+    domain: Annotated[str, fields.DOMAIN] = Field(
+        "localhost", description="Services routed by `host` answer as <service>.<domain>."
+    )
+    stub_status: Annotated[bool, fields.FLAG] = Field(False, description="Serve nginx's counters at /stub_status.")
+    connect_timeout: Annotated[float, seconds(0.001, 75.0)] = duration(
+        "500ms", "How long to wait for an instance's connection before the next one is tried."
+    )
+    template: Annotated[str | None, fields.FOLDER] = Field(
+        None, description="Your own Jinja2 template, given the same context."
+    )
+
+
+class CheckSpec(Model):
+    """How the registry asks an instance whether it serves."""
+
+    http: Annotated[str | None, fields.URL_PATH] = Field(
+        None, description="Ask for this path; without it a tcp connection is enough."
+    )
+    interval: Pause = duration("1s", "How often.")
+    timeout: Pause = duration("1s", "How long to wait for the answer.")
+    deregister_after: Annotated[float, seconds(60.0)] = duration(
+        "90m", "An instance that fails for so long is forgotten; a minute at least."
+    )
+
+
+class ServiceSpec(Extensible):
+    """One workload of the stack."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "patternProperties": {"^x-": {}},
+            "oneOf": [{"required": ["image"]}, {"required": ["build"]}],
+        }
+    )
+
+    image: Annotated[str | None, fields.IMAGE] = Field(
+        None, description="A bundled sample's name (whoami) or an image reference; either this or `build`."
+    )
+    build: Annotated[str | None, fields.FOLDER] = Field(
+        None, description="A folder with a Dockerfile, relative to the spec; either this or `image`."
+    )
+    port: Annotated[int, fields.PORT] = Field(description="The port on which an instance listens.")
+    replicas: Annotated[int, whole(0, 1000)] = Field(1, description="How many instances.")
+    route: Annotated[Route | None, fields.ROUTE] = Field(
+        None,
+        description="How the entry reaches it: a path (/, /api), a virtual host (host = <service>.<domain>, "
+        "host:api.example.test) or a tcp port (tcp:9999); without it the service is internal.",
+    )
+    # `register` is a method of every abstract base class, pydantic's models among them.
+    registering: Annotated[Registering, choice(*get_args(Registering))] = Field(
+        "registrator",
+        alias="register",
+        description="Who registers it: registrator (the agent), self (its heartbeat), api (somebody), none.",
+    )
+    address: Annotated[Addressing, choice(*get_args(Addressing))] = Field(
+        "container",
+        description="Which address is registered: the container's, or the host's with a published port.",
+    )
+    check: CheckSpec = Field(default_factory=CheckSpec, description="The registry's health check.")
+    weight: Annotated[int, whole(1, 256)] = Field(1, description="Each instance's weight in the balancer.")
+    stop_grace: Annotated[float, seconds(0.0, 86400.0)] = duration(
+        "30s", "How long an instance may finish its requests before it is killed."
+    )
+    compose: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Any keys of a Compose service, passed through; stackctl's own are refused.",
+    )
+
+
+class ExternalSpec(Model):
+    """Endpoints that stackctl does not run: host processes, other machines."""
+
+    endpoints: list[Annotated[str, fields.ENDPOINT]] = Field(description="Addresses with ports: 192.0.2.7:8080.")
+    route: Annotated[Route | None, fields.ROUTE] = Field(None, description="How the entry reaches it.")
+    check: CheckSpec = Field(default_factory=CheckSpec, description="The registry's health check.")
+
+
+class StackSpec(Extensible):
+    """What one stack.yaml describes."""
+
+    name: Annotated[str, fields.STACK_NAME] = Field(
+        description="The stack's name; the name of each of its containers begins with it."
+    )
+    engine: Annotated[EngineKind, choice(*get_args(EngineKind))] = Field(
+        "compose", description="What runs the containers."
+    )
+    registry: RegistrySpec = Field(default_factory=RegistrySpec, description="Where instances are registered.")
+    balancer: BalancerSpec = Field(default_factory=BalancerSpec, description="The entry.")
+    services: dict[ServiceName, ServiceSpec] = Field(description="The workloads by name.")
+    external: dict[ServiceName, ExternalSpec] = Field(
+        default_factory=dict, description="Endpoints that stackctl does not run, by name."
+    )

@@ -1,0 +1,183 @@
+"""The judge: what must be, against what each layer showed, instance by instance.
+
+engine = what the spec wants; registry = engine; each balancer's running config = registry; traffic through each
+balancer and each published entry = config. The first difference is named. Nothing observed is never agreement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from stackctl.domain.catalog import Catalog, passing
+from stackctl.domain.instance import Endpoint, Instance
+from stackctl.domain.observation import BalancerSeen, Observation, Traffic
+from stackctl.domain.verdict import (
+    Divergence,
+    Expectation,
+    ExpectedService,
+    Judgement,
+    Layer,
+    ServiceVerdict,
+    TrafficVerdict,
+)
+
+REGISTERING = ("consul", "registrator")  # the parts whose illness explains a difference of the registry
+
+Members = Mapping[str, Endpoint | None]  # instance id → where it answers
+
+
+def judge(expectation: Expectation, seen: Observation) -> Judgement:
+    """Every service of the expectation through every layer of one observation."""
+    services = tuple(_judge_service(expectation, service, seen) for service in expectation.services)
+    revisions = sorted({balancer.revision for balancer in seen.balancers if balancer.revision})
+    return Judgement(seen.at, "+".join(revision[:8] for revision in revisions), services)
+
+
+def desired_ids(stack: str, service: str, replicas: int, existing: Iterable[Instance]) -> tuple[str, ...]:
+    """The ids that must serve: existing instances, oldest first, then the names that new ones would get."""
+    ids = [instance.id for instance in existing][:replicas]
+    number = max([_number(id) for id in ids], default=0)
+    while len(ids) < replicas:
+        number += 1
+        ids.append(f"{stack}-{service}-{number}")
+    return tuple(ids)
+
+
+def _number(id: str) -> int:
+    tail = id.rpartition("-")[2]
+    return int(tail) if tail.isdigit() else 0
+
+
+def _judge_service(expectation: Expectation, service: ExpectedService, seen: Observation) -> ServiceVerdict:
+    existing = seen.engine.of(service.name)
+    catalog = seen.catalogs.get(service.catalog_name, Catalog(service.catalog_name))
+    draining = {entry.id for entry in catalog.entries if entry.draining}
+    serving: Members = {i.id: i.endpoint for i in existing if i.serving and i.id not in draining}
+    registered: Members = {entry.id: entry.endpoint for entry in passing(catalog.entries)}
+    configs: dict[str, Members] = {
+        balancer.id: {backend.id: backend.endpoint for backend in balancer.backends.get(service.name, ())}
+        for balancer in seen.balancers
+    }
+    ways: dict[str, Traffic] = {b.id: b.traffic[service.name] for b in seen.balancers if service.name in b.traffic}
+    ways |= {entry: traffic[service.name] for entry, traffic in seen.entries.items() if service.name in traffic}
+    traffic = {way: _attribute(met, serving) for way, met in ways.items()} if service.routed else {}
+    desired = desired_ids(expectation.stack, service.name, service.replicas, existing)
+
+    divergence = _engine(service, desired, existing, serving, draining)
+    if service.registered:
+        divergence = divergence or _registry(serving, registered, catalog, seen)
+    if service.routed:
+        divergence = divergence or _config(service, expectation.balancers, registered, configs, seen.balancers)
+        divergence = divergence or _traffic(configs, registered, traffic, expectation.balancers, len(seen.entries))
+    return ServiceVerdict(
+        service.name,
+        desired,
+        engine=tuple(sorted(serving)),
+        registry=tuple(sorted(registered)) if service.registered else (),
+        config={id: tuple(sorted(members)) for id, members in configs.items()} if service.routed else {},
+        traffic=traffic,
+        divergence=divergence,
+    )
+
+
+def _engine(
+    service: ExpectedService,
+    desired: tuple[str, ...],
+    existing: Iterable[Instance],
+    serving: Members,
+    draining: set[str],
+) -> Divergence | None:
+    if not service.replicas and not serving:
+        return Divergence("engine", reason="0 instances are wanted: there is nothing to prove")
+    if difference := _difference("engine", dict.fromkeys(desired), serving):
+        states = {i.id: "draining" if i.serving and i.id in draining else i.condition for i in existing}
+        words = [f"{id} is {states.get(id, 'absent')}" for id in difference.missing]
+        words += [f"{id} runs and the stack wants {service.replicas}" for id in difference.extra]
+        return Divergence("engine", difference.missing, difference.extra, "; ".join(words))
+    homeless = tuple(sorted(id for id, endpoint in serving.items() if endpoint is None))
+    if homeless:
+        return Divergence("engine", homeless, (), f"{', '.join(homeless)} has no address on the stack's network")
+    return None
+
+
+def _registry(serving: Members, registered: Members, catalog: Catalog, seen: Observation) -> Divergence | None:
+    ill = [f"{i.id} is {i.condition}" for i in seen.engine.instances if i.role in REGISTERING and not i.serving]
+    if seen.registry_lost:
+        reason = "; ".join((f"no consistent answer: {seen.registry_lost}", *ill))
+        return Divergence("registry", tuple(sorted(serving)), (), reason)
+    if difference := _difference("registry", serving, registered, "registered at {now}, runs at {was}"):
+        present = {entry.id: entry for entry in catalog.entries}
+        aside = {item.id: item.reason for item in catalog.set_aside}
+        words = [difference.reason] if difference.reason else []
+        for id in difference.missing:
+            if id in aside:
+                words.append(f"{id} is set aside: {aside[id]}")
+            elif id not in registered:
+                words.append(f"{id} is {'failing its check' if id in present else 'not registered'}")
+        words += [f"{id} is registered and no such instance serves" for id in difference.extra if id not in serving]
+        return Divergence("registry", difference.missing, difference.extra, "; ".join(words + ill))
+    return None
+
+
+def _config(
+    service: ExpectedService,
+    wanted: int,
+    registered: Members,
+    configs: Mapping[str, Members],
+    balancers: Iterable[BalancerSeen],
+) -> Divergence | None:
+    if len(configs) != wanted:
+        return Divergence("config", reason=f"{len(configs)} balancers run and the stack wants {wanted}")
+    for balancer in balancers:
+        name, missing = balancer.id, tuple(sorted(registered))
+        if balancer.unreachable:
+            return Divergence("config", missing, (), f"{name} can't be asked: {balancer.unreachable}")
+        difference = _difference("config", registered, configs[name], "the config has {now}, the registry {was}")
+        if difference:
+            cause = balancer.tampered or balancer.agent or f"{name} runs revision {balancer.revision[:8]}"
+            reason = "; ".join(filter(None, (difference.reason, cause)))
+            return Divergence("config", difference.missing, difference.extra, f"{name}: {reason}")
+        if balancer.tampered:
+            return Divergence("config", balancer.dropped.get(service.name, ()), (), f"{name}: {balancer.tampered}")
+    return None
+
+
+def _traffic(
+    configs: Mapping[str, Members],
+    registered: Members,
+    traffic: Mapping[str, TrafficVerdict],
+    balancers: int,
+    entries: int,
+) -> Divergence | None:
+    if len(traffic) < balancers + max(entries, 1) or not all(way.requests for way in traffic.values()):
+        return Divergence("traffic", tuple(sorted(registered)), (), "not every way in was probed")
+    for way, met in traffic.items():
+        expected = configs.get(way, registered)
+        missing = tuple(sorted(id for id in expected if not met.by_instance.get(id)))
+        words = list(met.seen.reasons)
+        words += [f"{met.strangers} answers from no instance of the service"] if met.strangers else []
+        if missing:
+            words.append(f"{', '.join(missing)} answered none of {met.requests} requests")
+        if missing or met.strangers or met.errors:
+            return Divergence("traffic", missing, (), f"through {way}: {'; '.join(words)}")
+    return None
+
+
+def _attribute(met: Traffic, serving: Members) -> TrafficVerdict:
+    owners = {str(endpoint): id for id, endpoint in serving.items() if endpoint}
+    by_instance = {id: met.answered[endpoint] for endpoint, id in sorted(owners.items()) if met.answered.get(endpoint)}
+    strangers = sum(n for endpoint, n in met.answered.items() if endpoint not in owners)
+    strangers += sum(n for endpoint, n in met.failed.items() if endpoint and endpoint not in owners)
+    return TrafficVerdict(met.requests, met.errors, by_instance, strangers, met)
+
+
+def _difference(layer: Layer, want: Members, have: Members, moved: str = "") -> Divergence | None:
+    """Ids that one side lacks; with `moved`, also those whose endpoints differ, explained by that text."""
+    missing = {id for id in want if id not in have}
+    extra = {id for id in have if id not in want}
+    elsewhere = sorted(id for id in want if moved and id in have and want[id] != have[id])
+    words = [f"{id}: " + moved.format(now=have[id], was=want[id]) for id in elsewhere]
+    missing |= set(elsewhere)
+    if missing or extra:
+        return Divergence(layer, tuple(sorted(missing)), tuple(sorted(extra)), "; ".join(words))
+    return None

@@ -1,0 +1,1 @@
+"""Whole stacks on a real engine, driven by the command line that people use."""
