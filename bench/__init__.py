@@ -1,0 +1,1 @@
+"""Benchmarks of stackctl beside its peers, on one machine, in one run: `make bench`."""
