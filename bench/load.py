@@ -96,7 +96,7 @@ class Client:
 
 
 async def load(port: int, until: asyncio.Event, *, rate: float, clients: int, keep: bool) -> Report:
-    """`rate` requests a second from `clients` clients, half GET and half POST, until told to end (at most 5 minutes)."""
+    """`rate` requests a second from `clients` clients, half GET, half POST, until told to end (at most 5 minutes)."""
 
     async def one(number: int) -> Report:
         report, began, turn = Report(), time.monotonic() + number / rate, 0

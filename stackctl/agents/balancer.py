@@ -1,6 +1,6 @@
-"""The balancer agent: watches the catalog and keeps the nginx beside it in agreement. `python3 -m stackctl.agents.balancer`.
+"""The balancer agent: watches the catalog and keeps the nginx beside it in agreement with it.
 
-`--first` writes the config that nginx starts with, and ends.
+`python3 -m stackctl.agents.balancer`; `--first` writes the config that nginx starts with, and ends.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Balancer:
                 await backoff.wait()
 
     async def _watch(self, service: str) -> None:
-        """Blocking queries: each answer is an event, and so is each failure; an answer's index starts the next query."""
+        """Blocking queries: an answer is an event, and so is a failure; an answer's index starts the next query."""
         index, backoff = 0, Backoff()
         while True:
             try:
@@ -140,11 +140,12 @@ class Balancer:
             if self._state.applying:
                 continue
             try:
-                tampered = (await inspect(self._nginx)).tampered
+                seen = await inspect(self._nginx)
+                drift = seen.tampered or ("" if seen.backends == self._state.applied else "nginx runs other backends")
             except (StackctlError, OSError) as error:
-                tampered = str(error)
-            if tampered and not self._state.applying:
-                self._events.put_nowait(Drifted(tampered, self._loop.time()))
+                drift = str(error)
+            if drift and not self._state.applying:
+                self._events.put_nowait(Drifted(drift, self._loop.time()))
 
     def _note(self, event: Event) -> None:
         match event:

@@ -87,12 +87,19 @@ class Nginx:
         await _until(lambda: self._confirmed(before, revision), timeout, f"revision {revision}")
 
     async def running(self) -> RunningConfig:
-        """What the running nginx serves, asked over a fresh connection; backends as they were applied under that name."""
+        """What the running nginx serves, asked over a fresh connection; backends from the record of that revision."""
         revision = await self.revision()
-        path = self._record(revision)
-        if not path.exists():
-            raise StackctlError("revision-unknown", f"nginx runs revision {revision}, which this agent never applied")
-        return RunningConfig(revision, backends_from_json(json.loads(path.read_text())))
+        try:
+            record = json.loads(self._record(revision).read_text())
+        except FileNotFoundError:
+            message = f"nginx runs revision {revision}, which was never applied here"
+            raise StackctlError("revision-unknown", message) from None
+        return RunningConfig(revision, backends_from_json(record["backends"]))
+
+    def text(self, revision: str) -> str:
+        """The config's text as it was applied under that revision; raises `OSError` where it never was."""
+        text: str = json.loads(self._record(revision).read_text())["text"]
+        return text
 
     async def revision(self) -> str:
         """The revision that a fresh connection sees; raises `OSError` where nginx does not answer."""
@@ -145,7 +152,7 @@ class Nginx:
     def _remember(self, rendered: RenderedConfig, backends: Backends) -> None:
         record = self._record(rendered.revision)
         record.parent.mkdir(exist_ok=True)
-        _write(record, json.dumps(backends_to_json(backends)))
+        _write(record, json.dumps({"backends": backends_to_json(backends), "text": rendered.text}))
         kept = sorted(record.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)
         for old in kept[:-KEPT_REVISIONS]:
             old.unlink()

@@ -19,6 +19,7 @@ from stackctl.errors import StackctlError
 from stackctl.probing.http import Way, traffic
 from stackctl.probing.wire import balancer_to_json, catalog_to_json, traffic_to_json
 from stackctl.registry.consul import Consul
+from stackctl.rendering.nginx import TOKEN_PLACEHOLDER
 
 # How serf numbers the states of members.
 MEMBER_STATES = {1: "alive", 2: "leaving", 3: "left", 4: "failed"}
@@ -42,7 +43,7 @@ class Probe:
             case {"ask": "traffic", "way": way, "expected": expected}:
                 return traffic_to_json(traffic(Way(**way), self._nginx.token(), expected=expected))
             case {"ask": "config"}:
-                return {"revision": await self._nginx.revision(), "text": self._nginx.config.read_text()}
+                return await config(self._nginx)
             case {"ask": "cluster"}:
                 return await cluster(self._registry)
             case {"ask": "health", "host": host}:
@@ -53,6 +54,13 @@ class Probe:
                 await self._registry.maintain(registration, reason)
                 return None
         raise StackctlError("probe-unknown-question", f"the probe does not know {question.get('ask')!r}")
+
+
+async def config(nginx: Nginx) -> dict[str, Any]:
+    """The text that the running nginx was started with, its secret left out."""
+    seen = await inspect(nginx)
+    text = nginx.config.read_text() if seen.reloaded else nginx.text(seen.revision)
+    return {"revision": seen.revision, "text": text.replace(nginx.token(), TOKEN_PLACEHOLDER)}
 
 
 async def cluster(registry: Consul) -> dict[str, Any]:
@@ -95,9 +103,10 @@ async def health(host: str) -> dict[str, Any]:
             answer = await reader.read()
             writer.close()
     except (OSError, TimeoutError) as error:
-        return {"healthy": False, "detail": f"does not answer: {error!r}"}
-    head, _, body = answer.decode(errors="replace").partition("\r\n\r\n")
-    return {"healthy": " 200 " in head.partition("\r\n")[0], "detail": body.strip()}
+        return {"healthy": False, "detail": f"it does not answer: {error!r}"}
+    said = json.loads(answer.partition(b"\r\n\r\n")[2])
+    aside = [f"{id} is set aside: {reason}" for id, reason in said.get("set_aside", {}).items()]
+    return {"healthy": said["healthy"], "detail": "; ".join([*said["reasons"], *aside]) or "well"}
 
 
 async def main() -> None:

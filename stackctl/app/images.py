@@ -10,10 +10,13 @@ from typing import cast
 import stackctl
 from stackctl.app.project import Project
 from stackctl.domain.image import ImageBuild, ImagePolicy
+from stackctl.domain.instance import EngineState
+from stackctl.domain.stack import Service
 from stackctl.planning.topology import component_images
 from stackctl.rendering.images import image_build
 from stackctl.spec.bundled import bundled
 
+PARTS = {"consul": "consul", "registrator": "registrator", "balancer": "balancer"}  # component by role
 IGNORED = frozenset({".git", ".stackctl", "__pycache__", "node_modules", ".venv"})
 
 
@@ -28,12 +31,22 @@ def known_images(project: Project, *, policy: str = "auto") -> dict[str, str]:
     return tags
 
 
+def running_images(project: Project, seen: EngineState) -> dict[str, str]:
+    """Tags as `known_images` gives them, but of what runs: to make more of the same, whatever was edited since."""
+    tags = known_images(project)
+    keys = {service.name: _key(service) for service in project.stack.services}
+    for instance in seen.instances:
+        if key := PARTS.get(instance.role) or keys.get(instance.service):
+            tags[key] = instance.image
+    return tags
+
+
 def ensure_images(project: Project, *, policy: str) -> dict[str, str]:
     """Build or pull what is missing of stackctl's own images; returns the tags of `known_images`.
 
     Raises `Unreachable` without an engine and `StackctlError` where an image can't be had.
     """
-    from stackctl.engine.images import ensure  # noqa: PLC0415  (its imports are paid by `up` alone)
+    from stackctl.engine.images import ensure
 
     ensure(_builds(project, policy), cast(ImagePolicy, policy), project.progress.step)
     return known_images(project, policy=policy)
@@ -53,6 +66,10 @@ def build_contexts(project: Project, images: Mapping[str, str]) -> dict[str, Map
     """What each of stackctl's own images is built from without an image registry, by component, as files."""
     builds = {build.component: build for build in _builds(project, "debian")}
     return {component: builds[component].recipes[-1].files for component in images if component in builds}
+
+
+def _key(service: Service) -> str:
+    return service.image.value if service.image.kind == "bundled" else f"build:{service.name}"
 
 
 def folder_digest(folder: Path) -> str:

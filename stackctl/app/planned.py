@@ -19,11 +19,16 @@ class Planned:
 
     desired: Desired
     seen: EngineState
+    images: Mapping[str, str]
     plan: Plan
 
 
 def make_plan(project: Project, images: Mapping[str, str]) -> Planned:
     """Observe the engine once and reconcile; changes nothing. `images` are tags by component."""
+    return planned(project, images, project.engine().observe())
+
+
+def planned(project: Project, images: Mapping[str, str], seen: EngineState) -> Planned:
+    """The same for a look that was taken already."""
     desired = topology(project.stack, images)
-    seen = project.engine().observe()
-    return Planned(desired, seen, reconcile(desired, seen))
+    return Planned(desired, seen, images, reconcile(desired, seen))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from stackctl.app.images import known_images
+from stackctl.app.images import running_images
 from stackctl.app.launching import Waiting
-from stackctl.app.planned import Planned, make_plan
+from stackctl.app.planned import Planned, planned
 from stackctl.app.project import Project
 from stackctl.app.rendered import check_compose, write_files
 from stackctl.app.up import UpResult, run
@@ -26,23 +26,24 @@ def scaled(project: Project, changes: Mapping[str, int]) -> Project:
 
 def plan_scale(project: Project, services: Mapping[str, int]) -> Planned:
     """The operations for these services alone; whatever else has changed is left to `up`."""
-    planned = make_plan(project, known_images(project))
-    operations = tuple(operation for operation in planned.plan.operations if operation.service in services)
-    return replace(planned, plan=Plan(planned.plan.stack, operations))
+    seen = project.engine().observe()
+    whole = planned(project, running_images(project, seen), seen)
+    operations = tuple(operation for operation in whole.plan.operations if operation.service in services)
+    return replace(whole, plan=Plan(whole.plan.stack, operations))
 
 
 def scale(project: Project, changes: Mapping[str, int], waiting: Waiting) -> UpResult:
     """Start new instances and wait until every balancer serves them; drain surplus ones, then stop exactly those."""
     with project.workspace.lock("scale"):
         project = scaled(project, changes)
-        planned = plan_scale(project, changes)
-        _refuse_unlaunched(project, planned)
-        check_compose(project, planned.desired)
-        write_files(project, planned.desired, known_images(project))
-        return UpResult(planned.plan, run(project, planned, waiting))
+        plan = plan_scale(project, changes)
+        _refuse_unlaunched(project, plan)
+        check_compose(project, plan.desired)
+        write_files(project, plan.desired, plan.images)
+        return UpResult(plan.plan, run(project, plan, waiting))
 
 
-def _refuse_unlaunched(project: Project, planned: Planned) -> None:
-    if not any(instance.role == "balancer" for instance in planned.seen.instances):
+def _refuse_unlaunched(project: Project, plan: Planned) -> None:
+    if not any(instance.role == "balancer" for instance in plan.seen.instances):
         name = project.stack.name
         raise UsageError("stack-not-up", f"the stack {name} is not up", hint=f"stackctl up {name}")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import docker
 import docker.errors
-from python_on_whales import DockerClient
-from python_on_whales.exceptions import DockerException
 
 from stackctl.domain.instance import EngineState
 from stackctl.engine.client import connect, docker_cli
 from stackctl.engine.observe import observe
 from stackctl.errors import SpecError, StackctlError
+
+if TYPE_CHECKING:
+    from python_on_whales.components.compose.cli_wrapper import ComposeCLI
+    from python_on_whales.exceptions import DockerException
 
 
 class ComposeEngine:
@@ -33,9 +35,9 @@ class ComposeEngine:
     def check(self, file: Path) -> None:
         """Ask Compose whether it accepts a file; raises `SpecError` with its words, and changes nothing."""
         try:
-            self._compose(file).config(return_json=True)
-        except DockerException as error:
-            raise SpecError((), id="compose-refused", hint=_last_words(error)) from error
+            self._run("compose-refused", lambda: self._compose(file).config(return_json=True))
+        except StackctlError as error:
+            raise SpecError((), id="compose-refused", hint=error.message) from error
 
     def has_image(self, tag: str) -> bool:
         """Whether the engine has an image of this tag."""
@@ -89,32 +91,37 @@ class ComposeEngine:
 
     def down(self, *, volumes: bool) -> None:
         """Remove the project's containers and networks, and its volumes where asked."""
-        compose = DockerClient(client_call=[docker_cli()], compose_project_name=self.stack).compose
-        self._run("down-failed", lambda: compose.down(remove_orphans=True, volumes=volumes, quiet=True))
-        if volumes:
-            for name in self.observe().volumes:
-                self._call("volume-not-removed", name, lambda name=name: self.client.volumes.get(name).remove())
+        self._run("down-failed", lambda: self._project().down(remove_orphans=True, volumes=volumes, quiet=True))
+        for name in self.observe().volumes if volumes else ():
+            self._call("volume-not-removed", name, self.client.volumes.get(name).remove)
 
     def logs(self, services: Iterable[str], *, tail: str, follow: bool) -> Iterator[tuple[str, bytes]]:
         """The containers' output, line by line."""
-        compose = DockerClient(client_call=[docker_cli()], compose_project_name=self.stack).compose
-        return cast(Iterator[tuple[str, bytes]], compose.logs(list(services), tail=tail, follow=follow, stream=True))
+        lines = self._project().logs(list(services), tail=tail, follow=follow, stream=True)
+        return cast(Iterator[tuple[str, bytes]], lines)
 
-    def _compose(self, file: Path | None = None):  # type: ignore[no-untyped-def]
-        chosen = file or self.file
-        return DockerClient(
-            client_call=[docker_cli()],
-            compose_files=[chosen],
-            compose_project_name=self.stack,
-        ).compose
+    def _compose(self, file: Path | None = None) -> ComposeCLI:
+        """Compose with the stack's file."""
+        from python_on_whales import DockerClient  # (a quarter of a second that commands which only look never pay)
 
-    def _run(self, id: str, call) -> None:  # type: ignore[no-untyped-def]
+        files: list[str | Path] = [file or self.file]
+        return DockerClient(client_call=[docker_cli()], compose_files=files, compose_project_name=self.stack).compose
+
+    def _project(self) -> ComposeCLI:
+        """Compose without a file: it knows the project by its containers' labels, also when the file is gone."""
+        from python_on_whales import DockerClient
+
+        return DockerClient(client_call=[docker_cli()], compose_project_name=self.stack).compose
+
+    def _run(self, id: str, call: Callable[[], object]) -> None:
+        from python_on_whales.exceptions import DockerException
+
         try:
             call()
         except DockerException as error:
             raise StackctlError(id, _last_words(error), where=str(self.file), hint="stackctl doctor") from error
 
-    def _call(self, id: str, name: str, call) -> None:  # type: ignore[no-untyped-def]
+    def _call(self, id: str, name: str, call: Callable[[], object]) -> None:
         try:
             call()
         except docker.errors.NotFound:

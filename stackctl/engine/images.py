@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import subprocess
+import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -19,11 +20,12 @@ AT_ONCE = 4  # builds wait for downloads as often as for the processor
 
 
 def ensure(builds: Iterable[ImageBuild], policy: ImagePolicy, report: Report) -> None:
-    """Make every image that the engine does not have yet; `report` is told (component, what happens).
+    """Make every image that the engine does not have yet; `report` is told (component, what happens), by several
+    threads but never by two at once.
 
     Raises `Unreachable` without an engine, and `StackctlError` where an image can't be made.
     """
-    wanted = tuple(builds)
+    wanted, report = tuple(builds), _in_turn(report)
     present = _present(build.tag for build in wanted)
     missing = [build for build in wanted if build.tag not in present]
     if not missing:
@@ -97,6 +99,16 @@ def pull(reference: str, patience: float = PATIENCE) -> bool:
         finally:
             process.kill()  # nothing happens to one that has ended
     return process.returncode == 0
+
+
+def _in_turn(report: Report) -> Report:
+    lock = threading.Lock()
+
+    def one_at_a_time(subject: str, message: str) -> None:
+        with lock:
+            report(subject, message)
+
+    return one_at_a_time
 
 
 def _present(references: Iterable[str]) -> set[str]:

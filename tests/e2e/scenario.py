@@ -1,7 +1,7 @@
 """The scenario language of the end-to-end tests: what is done, what must be seen, and what is kept when it is not.
 
-A scenario owns one stack under a name and ports of its own. It never polls by hand: `eventually` waits for a condition and
-names it. Whatever it made is removed at its end, and where a check fails, the stack's state is kept in artifacts/.
+A scenario owns one stack under a name and ports of its own. It never polls by hand: `eventually` waits for a condition
+and names it. Whatever it made is removed at its end, and where a check fails, the stack's state is kept in artifacts/.
 """
 
 from __future__ import annotations
@@ -125,15 +125,21 @@ class Scenario:
     @contextmanager
     def frozen(self, service: str, pattern: str) -> Iterator[None]:
         """The processes of a container whose command line contains `pattern`, stopped (SIGSTOP) for a while."""
-        pids = [int(row[1]) for row in self._processes(service) if pattern in row[-1]]
-        assert pids, f"no process of {service} matches {pattern!r}: {self._processes(service)}"
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+        pids = self.signal(service, pattern, signal.SIGSTOP)
         try:
             yield
         finally:
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
+
+    def signal(self, service: str, pattern: str, number: int) -> list[int]:
+        """Send a signal to the processes of a container whose command line contains `pattern`; their process ids."""
+        rows = self.container(service).top()["Processes"]
+        pids = [int(row[1]) for row in rows if pattern in row[-1]]
+        assert pids, f"no process of {service} matches {pattern!r}: {rows}"
+        for pid in pids:
+            os.kill(pid, number)
+        return pids
 
     def page(self, path: str = "/") -> tuple[int, str]:
         """Status and text through the entry, over a fresh connection."""
@@ -170,10 +176,6 @@ class Scenario:
             result = run("-f", str(self.spec), command, cwd=self.folder, timeout=60)
             (folder / f"{command}.txt").write_text(str(result))
         return folder
-
-    def _processes(self, service: str) -> list[list[str]]:
-        rows: list[list[str]] = self.container(service).top()["Processes"]
-        return rows
 
 
 def run(*words: str, cwd: Path, timeout: float = 180.0, **environ: str) -> Result:
@@ -212,7 +214,7 @@ def free_port() -> int:
 
 
 def new_scenario(folder: Path, *, replicas: int = 1, extra: str = "") -> Scenario:
-    """A scenario with the same stack as simple-web under another name and other ports; `extra` is more YAML of `web`."""
+    """The same stack as simple-web under another name, on other ports; `extra` is more YAML of `web`."""
     scenario = Scenario(f"e2e-{uuid.uuid4().hex[:8]}", folder, free_port(), free_port())
     scenario.spec.write_text(SPEC.format(scenario=scenario, replicas=replicas, extra=extra))
     return scenario

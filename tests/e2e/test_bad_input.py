@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +28,10 @@ SPECS = {
     "empty": (b"", 2),
     "unknown key": (b"name: a\nservices: {web: {image: whoami, port: 80, replica: 1}}\n", 2),
     "duplicate key": (b"name: a\nname: b\n", 2),
-    "duplicate service": (b"name: a\nservices:\n  web: {image: whoami, port: 80}\n  web: {image: whoami, port: 81}\n", 2),
+    "duplicate service": (
+        b"name: a\nservices:\n  web: {image: whoami, port: 80}\n  web: {image: whoami, port: 81}\n",
+        2,
+    ),
     "a name with nginx's syntax": (b"name: a\nservices: {'web;{}$': {image: whoami, port: 80}}\n", 2),
     "a name with a newline": (b'name: a\nservices: {"web\\nx": {image: whoami, port: 80}}\n', 2),
     "a name with a Jinja tag": (b'name: "{{ 1 }}"\nservices: {web: {image: whoami, port: 80}}\n', 2),
@@ -84,7 +86,16 @@ def test_port_taken_by_a_stack(scenario: Scenario, tmp_path_factory: pytest.Temp
     assert scenario.verify()["converged"]
 
     before = scenario.containers()
-    for words in (["web=-1"], ["web=1e9"], ["web=x"], ["web=1000000000"], ["web="], ["nosuch=3"], ["web=1", "web=2"], []):
+    for words in (
+        ["web=-1"],
+        ["web=1e9"],
+        ["web=x"],
+        ["web=1000000000"],
+        ["web="],
+        ["nosuch=3"],
+        ["web=1", "web=2"],
+        [],
+    ):
         refused = scenario.stackctl("scale", *words, code=2)
         assert "Traceback" not in refused.stderr
         assert refused.stdout == ""
@@ -127,4 +138,4 @@ def test_verify_of_nothing(bad: Scenario) -> None:
     """A stack that is not up has not converged."""
     found = bad.diverges("engine", missing=(bad.id("web"),))
     assert "absent" in found["reason"]
-    assert os.listdir(bad.folder) == ["stack.yaml"]
+    assert [path.name for path in bad.folder.iterdir()] == ["stack.yaml"]

@@ -43,7 +43,9 @@ def test_registration_removed(running: Scenario) -> None:
 
 def test_ghost(running: Scenario) -> None:
     """(c) A ghost registered by hand is extra at the registry; it is not ours to remove."""
-    running.consul("PUT", "/v1/agent/service/register", {"ID": "ghost", "Name": "web", "Address": "10.9.9.9", "Port": 80})
+    running.consul(
+        "PUT", "/v1/agent/service/register", {"ID": "ghost", "Name": "web", "Address": "10.9.9.9", "Port": 80}
+    )
     try:
         running.diverges("registry", extra=("ghost",))
     finally:
@@ -75,7 +77,7 @@ def test_line_removed_without_reload(running: Scenario) -> None:
 
 
 def test_line_removed_with_reload(running: Scenario) -> None:
-    """(d) With a reload nginx runs without the instance, and still serves the old revision's name: not fooled by that."""
+    """(d) With a reload nginx runs without the instance but under the old revision's name, and is found out."""
     with running.frozen("lb", BALANCER):
         remove_server_line(running, 3)
         running.inside("lb", "sh", "-c", "kill -HUP 1")

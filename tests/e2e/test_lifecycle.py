@@ -113,7 +113,7 @@ def test_interrupted_up(scenario: Scenario) -> None:
 def test_one_command_at_a_time(scenario: Scenario) -> None:
     """The second changing command names the first one instead of waiting or interfering."""
     process = scenario.start("up")
-    eventually(lambda: (scenario.folder / ".stackctl" / scenario.name / "lock").exists(), "the lock")
+    eventually((scenario.folder / ".stackctl" / scenario.name / "lock").exists, "the lock")
     second = scenario.stackctl("down", code=1)
     assert "error[stack-locked]" in second.stderr
     assert f"process {process.pid}" in second.stderr
@@ -142,7 +142,9 @@ def test_wheel(scenario: Scenario, tmp_path_factory: pytest.TempPathFactory) -> 
     subprocess.run([str(folder / "venv/bin/pip"), "--quiet", "install", str(wheel)], check=True)
     stackctl = str(folder / "venv/bin/stackctl")
 
-    listed = subprocess.run([stackctl, "list", "--format", "json"], check=True, capture_output=True, text=True, cwd=folder)
+    listed = subprocess.run(
+        [stackctl, "list", "--format", "json"], check=True, capture_output=True, text=True, cwd=folder
+    )
     (bundled,) = (s for s in json.loads(listed.stdout)["stacks"] if s["name"] == "simple-web")
     assert bundled["path"].startswith(str(folder))
     # The bundled spec under the scenario's name and ports, so that a stack that somebody runs stays alone.

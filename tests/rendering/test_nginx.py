@@ -17,7 +17,7 @@ from tests.building import backends
 from tests.golden import golden
 
 TEMPLATE = environment(Path(__file__).parents[2] / "templates" / "nginx").get_template("nginx.conf.j2")
-TOKEN = "0123456789abcdef"  # noqa: S105
+TOKEN = "0123456789abcdef"
 WEB = RoutedService("web", "web", Route("path", "/"))
 API = RoutedService("api", "api", Route("path", "/api"))
 ADMIN = RoutedService("admin", "admin", Route("host", "/", "admin.example.test"))

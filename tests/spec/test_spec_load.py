@@ -103,13 +103,13 @@ def test_services_keep_the_order_of_the_file(load_text):
 
 
 def test_folder_with_a_dockerfile_is_built(load_text, tmp_path):
-    """`build` is a folder beside the spec, kept as it is written."""
+    """`build` is a folder beside the spec, absolute, because the Compose file lies elsewhere."""
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "Dockerfile").touch()
 
     stack = load_text("name: shop\nservices:\n  web: {build: ./app, port: 80}\n").stack
 
-    assert stack.services[0].image == ImageSource("build", "./app")
+    assert stack.services[0].image == ImageSource("build", str(tmp_path / "app"))
 
 
 def test_origin_and_folder_are_as_the_path_was_given(tmp_path):

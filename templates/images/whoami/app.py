@@ -26,6 +26,7 @@ from wire import Refused, Request, linger, response
 
 IDLE = 75.0  # seconds; longer than balancers keep an idle connection, so that it is they who close it
 STALL = 10.0  # for a peer that falls silent in the middle of a request or an answer
+BACKLOG = 128  # connections that the kernel keeps for us until they are accepted
 GRACE = 0.1  # after SIGTERM, for requests that are on their way over connections that look idle
 
 
@@ -35,7 +36,7 @@ class Server:
     def __init__(self, port: int, fault: int | None) -> None:
         self.fault = fault
         self.pages = itertools.count(1)
-        self.listener = socket.create_server(("", port), backlog=1024)
+        self.listener = socket.create_server(("", port), backlog=BACKLOG)
         self.lock = threading.Lock()  # of the two below
         self.idle: set[socket.socket] = set()
         self.closing = False
@@ -45,18 +46,20 @@ class Server:
         woken, waker = socket.socketpair()
         waker.setblocking(False)
         signal.set_wakeup_fd(waker.fileno())
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, lambda *_: None)
         self.listener.setblocking(False)
         poll = select.poll()
         poll.register(self.listener, select.POLLIN)
         poll.register(woken, select.POLLIN)
         while woken.fileno() not in dict(poll.poll()):
             self.accept()
-        while self.accept():
-            pass  # who has connected already would be reset when the listener closes
         with self.lock:
             self.closing = True
+        # Who has connected already would be reset when the listener closes; who never stops must not keep it open.
+        for _ in range(BACKLOG):
+            if not self.accept():
+                break
         self.listener.close()
         if threading.active_count() > 1:
             time.sleep(GRACE)

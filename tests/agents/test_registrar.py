@@ -1,0 +1,267 @@
+"""What the registrator does at once, and what waits for what: with an engine and a registry in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, cast
+
+from stackctl.agents.loop import Log
+from stackctl.agents.registrar import Registrar
+from stackctl.domain.container import Container
+from stackctl.domain.conventions import Scope
+from stackctl.engine.container_json import EngineEvent
+from stackctl.engine.events import EngineSocket
+from stackctl.errors import StackctlError, Unreachable
+from stackctl.registry.memory import Memory
+
+SCOPE = Scope("shop", "net", "shop/host-1")
+
+
+class Engine:
+    """An engine of a few values; `slow` containers are inspected when their event is set."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Container] = {}
+        self.slow: dict[str, asyncio.Event] = {}
+        self.stream: asyncio.Queue[EngineEvent | None] = asyncio.Queue()
+        self.calls: list[str] = []
+
+    @asynccontextmanager
+    async def events(self) -> AsyncIterator[AsyncIterator[EngineEvent]]:
+        self.calls.append("events")
+        yield self.told()
+
+    async def told(self) -> AsyncIterator[EngineEvent]:
+        while event := await self.stream.get():
+            yield event
+
+    async def containers(self, network: str) -> tuple[str, ...]:
+        self.calls.append("containers")
+        return tuple(id for id, container in self.known.items() if network in container.networks)
+
+    async def inspect(self, id: str) -> Container | None:
+        found = self.known.get(id)
+        if id in self.slow:
+            await self.slow[id].wait()
+        return found
+
+
+class Site:
+    """A registrar at work, with all that it works on."""
+
+    def __init__(self, relist: float = 0.05) -> None:
+        self.engine, self.registry, self.output = Engine(), Memory(), io.StringIO()
+        log = Log("registrator", self.output)
+        engine = cast(EngineSocket, self.engine)
+        self.registrar = Registrar(SCOPE, engine, self.registry, log, relist=relist)
+
+    async def instance(self, number: int, *, answers: bool = True, told: bool = True) -> Container:
+        """A container whose port on 127.0.0.1 answers, or accepts and is silent; its start is told, or not."""
+
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            if answers:
+                writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                writer.close()
+
+        server = await asyncio.start_server(handle, "127.0.0.1", 0)
+        labels = {
+            "stackctl.stack": "shop",
+            "stackctl.register": "registrator",
+            "stackctl.port": str(server.sockets[0].getsockname()[1]),
+            "stackctl.check": json.dumps({"kind": "http"}),
+        }
+        made = Container(
+            f"c{number}", f"web-{number}", "web", "running", started=1.0, labels=labels, networks={"net": "127.0.0.1"}
+        )
+        self.engine.known[made.id] = made
+        if told:
+            self.tell("start", made.id)
+        return made
+
+    def tell(self, action: str, id: str, signal: int = 0) -> None:
+        """An event of the engine."""
+        self.engine.stream.put_nowait(EngineEvent(action, id, time.time(), signal))
+
+    async def registered(self, *expected: str) -> None:
+        """Wait until exactly these are registered."""
+        async with asyncio.timeout(5):
+            while {held.id for held in self.registry._held.values()} != set(expected):
+                await asyncio.sleep(0.005)
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The log lines of an event."""
+        return [line for line in map(json.loads, self.output.getvalue().splitlines()) if line["event"] == event]
+
+
+def play(story: Callable[[Site], Awaitable[None]], relist: float = 0.05) -> None:
+    """A story with a registrar that runs beside it."""
+
+    async def played() -> None:
+        site = Site(relist)
+        running = asyncio.create_task(site.registrar.run())
+        try:
+            await story(site)
+            assert not running.done()
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(played())
+
+
+def test_subscribed_before_listed() -> None:
+    """Nothing is listed before the events are subscribed to, and everything again whenever they are anew."""
+
+    async def story(site: Site) -> None:
+        await site.instance(1)
+        await site.registered("web-1")
+        assert site.engine.calls == ["events", "containers"]
+        await site.instance(2, told=False)
+        site.engine.stream.put_nowait(None)
+        await site.registered("web-1", "web-2")
+        assert site.engine.calls == ["events", "containers", "events", "containers"]
+
+    play(story, relist=60)
+
+
+def test_silent_instance_delays_nobody() -> None:
+    """While one instance is asked and does not answer, others come and go; when it goes, it is asked no more."""
+
+    async def story(site: Site) -> None:
+        await site.instance(1)
+        await site.instance(2, answers=False)
+        await site.registered("web-1")
+        site.tell("die", "c1")
+        await site.registered()
+        site.tell("kill", "c2", signal=15)
+        async with asyncio.timeout(5):
+            while site.registrar._questions:
+                await asyncio.sleep(0.005)
+
+    play(story, relist=60)
+
+
+def test_death_does_not_wait_for_the_engine() -> None:
+    """A dead instance is out although the engine takes its time to say more, and its stale answer revives nobody."""
+
+    async def story(site: Site) -> None:
+        await site.instance(1)
+        await site.registered("web-1")
+        gate = site.engine.slow["c1"] = asyncio.Event()
+        site.tell("die", "c1")
+        await site.registered()
+        gate.set()
+        await asyncio.sleep(0.05)
+        await site.registered()
+        site.engine.known["c1"] = replace(site.engine.known["c1"], started=time.time())
+        site.tell("start", "c1")
+        await site.registered("web-1")
+
+    play(story, relist=60)
+
+
+def test_relist_repairs() -> None:
+    """What no event told is found by looking: a new instance, a lost one, and what the registry has lost."""
+
+    async def story(site: Site) -> None:
+        await site.instance(1, told=False)
+        await site.registered("web-1")
+        await site.instance(2, told=False)
+        await site.registered("web-1", "web-2")
+        del site.engine.known["c1"]
+        await site.registered("web-2")
+        await site.registry.deregister("web-2")
+        await site.registered("web-2")
+
+    play(story)
+
+
+def test_registry_away() -> None:
+    """While the registry is away that is told; when it is back, it is given what runs then."""
+
+    async def story(site: Site) -> None:
+        await site.instance(1)
+        await site.registered("web-1")
+        await site.registry.fail("on fire")
+        site.tell("die", "c1")
+        await site.instance(2)
+        async with asyncio.timeout(5):
+            while not any("on fire" in reason for reason in site.registrar.health().reasons):
+                await asyncio.sleep(0.005)
+        await site.registry.fail("")
+        await site.registered("web-2")
+        async with asyncio.timeout(5):
+            while site.registrar.health().reasons:
+                await asyncio.sleep(0.005)
+        assert site.logged("lost") and site.logged("found")
+
+    play(story)
+
+
+def test_refused_registration() -> None:
+    """A registration that the registry refuses is told, tried again, and harms no other."""
+
+    async def story(site: Site) -> None:
+        accept, refusals = site.registry.register, 0
+
+        async def register(registration: Any) -> None:
+            nonlocal refusals
+            if registration.id == "web-1" and refusals < 2:
+                refusals += 1
+                raise StackctlError("registry-refused", "no")
+            await accept(registration)
+
+        site.registry.register = register  # type: ignore[method-assign]
+        await site.instance(1)
+        await site.instance(2)
+        await site.registered("web-2")
+        await site.registered("web-1", "web-2")
+        assert [line["id"] for line in site.logged("refused")] == ["web-1", "web-1"]
+
+    play(story)
+
+
+def test_engine_away() -> None:
+    """Without an engine nothing is taken for gone."""
+
+    async def story(site: Site) -> None:
+        await site.instance(1)
+        await site.registered("web-1")
+
+        async def fail(network: str) -> Any:
+            raise Unreachable("engine-unreachable", "no engine")
+
+        works = site.engine.containers
+        site.engine.containers = fail  # type: ignore[method-assign]
+        async with asyncio.timeout(5):
+            while not site.registrar.health().reasons:
+                await asyncio.sleep(0.005)
+        await site.registered("web-1")
+        site.engine.containers = works  # type: ignore[method-assign]
+        async with asyncio.timeout(5):
+            while site.registrar.health().reasons:
+                await asyncio.sleep(0.005)
+
+    play(story)
+
+
+def test_set_aside_is_told_once() -> None:
+    """A container that can't be registered is named in the log once, and in the health for as long as it is there."""
+
+    async def story(site: Site) -> None:
+        made = await site.instance(1)
+        site.engine.known["c1"] = replace(made, env={"SERVICE_NAME": "a;b"})
+        await site.instance(2)
+        await site.registered("web-2")
+        await asyncio.sleep(0.2)
+        assert len(site.logged("set aside")) == 1
+        assert "web-1" in cast(dict[str, str], site.registrar.health().details["set_aside"])
+
+    play(story)
