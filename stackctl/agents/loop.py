@@ -118,7 +118,7 @@ async def serve(
         finally:
             writer.close()
 
-    return await asyncio.start_server(answer, port=port, limit=REQUEST_LIMIT)
+    return await asyncio.start_server(answer, "0.0.0.0", port, limit=REQUEST_LIMIT)
 
 
 def run(agent: Coroutine[Any, Any, None], log: Log) -> None:

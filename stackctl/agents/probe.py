@@ -70,17 +70,20 @@ async def cluster(registry: Consul) -> dict[str, Any]:
         await registry.get("/v1/status/leader"),
         await registry.get("/v1/operator/raft/configuration"),
     )
+    # By the gossip's addresses: those in the raft configuration stay behind when servers come back under others.
+    servers = {f"{member['Addr']}:{member['Tags'].get('port')}": str(member["Name"]) for member in members}
+    leads = servers.get(leader, leader)
     peers = [
         {
             "name": peer["Node"],
             "address": peer["Address"],
-            "state": "leader" if peer["Leader"] else "follower",
+            "state": "leader" if peer["Node"] == leads else "follower",
             "voter": peer["Voter"],
         }
         for peer in raft["Servers"]
     ]
     return {
-        "leader": next((peer["name"] for peer in peers if peer["address"] == leader), leader),
+        "leader": leads,
         "members": [
             {
                 "name": member["Name"],

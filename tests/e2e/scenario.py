@@ -103,6 +103,10 @@ class Scenario:
         """An instance's id."""
         return f"{self.name}-{service}-{number}"
 
+    def instances(self, service: str) -> tuple[str, ...]:
+        """The ids of a service's instances, running or not."""
+        return tuple(name for name in self.containers() if name.rpartition("-")[0] == f"{self.name}-{service}")
+
     def container(self, service: str, number: int = 1) -> Any:
         """An instance's container."""
         return self.client.containers.get(self.id(service, number))

@@ -226,7 +226,9 @@ def test_small_and_measured(site: Lab) -> None:
     status = registrator.exec_run("cat /proc/1/status").output
     assert isinstance(status, bytes)
     facts = dict(line.split(":\t", 1) for line in status.decode().splitlines() if ":\t" in line)
-    assert int(facts["VmRSS"].split()[0]) <= MEMORY_LIMIT
+    resident = int(facts["VmRSS"].split()[0])
+    print(f"resident: {resident / 1024:.2f} MiB")
+    assert resident <= MEMORY_LIMIT
     assert facts["Uid"].split() == ["65534"] * 4
     assert int(facts["CapEff"], 16) == 0
     assert number(site, "registered") == 5

@@ -11,7 +11,8 @@ keep_agent() {
     while true; do
         code=0
         python3 -m stackctl.agents.balancer || code=$?
-        printf '{"time":"%s","level":"error","event":"agent ended","code":%d}\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$code"
+        printf '{"ts": "%s", "level": "error", "agent": "balancer", "event": "agent ended", "code": %d}\n' \
+            "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$code"
         sleep 0.5 # an agent that can't start must not take the processor from nginx
     done
 }

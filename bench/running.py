@@ -1,0 +1,142 @@
+"""Commands and containers: run to their end, told to end when the benchmark is, and removed whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.models.containers import Container
+from stackctl.engine.client import docker_cli
+from stackctl.engine.container_json import seconds
+
+STACKCTL = str(Path(sys.executable).with_name("stackctl"))  # the one that is installed beside this interpreter
+DOCKER = docker_cli()
+PREFIX = f"bench-{os.getpid()}"  # of everything that a run makes
+
+
+class Failed(Exception):
+    """A command that the benchmark needs did not do what it is for."""
+
+
+class Missing(Exception):
+    """A peer can't be had here; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command that ended well, and the seconds that it took."""
+
+    seconds: float
+    out: str
+
+
+async def run(*command: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Done:
+    """Run a command; raises `Failed` with its last words where it fails. It ends when the benchmark is interrupted."""
+    began = time.monotonic()
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env={**os.environ, **(env or {})},
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is ours to handle
+    )
+    try:
+        out, errors = await process.communicate()
+    except asyncio.CancelledError:
+        process.terminate()
+        await process.wait()
+        raise
+    took = time.monotonic() - began
+    if process.returncode:
+        raise Failed(f"{' '.join(command)}: exit {process.returncode}: {errors.decode(errors='replace').strip()[-800:]}")
+    return Done(took, out.decode(errors="replace"))
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+class Engine:
+    """The Docker engine, as far as the measurements need it beside Compose."""
+
+    def __init__(self) -> None:
+        self.client = docker.from_env()
+
+    def of_service(self, project: str, service: str) -> Container:
+        """The first running container of a Compose service."""
+        labels = [f"com.docker.compose.project={project}", f"com.docker.compose.service={service}"]
+        found = self.client.containers.list(filters={"label": labels})
+        if not found:
+            raise Failed(f"{project} has no running {service}")
+        return min(found, key=lambda container: str(container.name))
+
+    def twin(self, project: str, number: int, service: str = "web") -> Container:
+        """One more container like those of a service, not started: for Compose it does not exist."""
+        model = self.of_service(project, service)
+        labels = {name: text for name, text in model.labels.items() if not name.startswith("com.docker.")}
+        return self.client.containers.create(
+            model.attrs["Config"]["Image"],
+            command=model.attrs["Config"]["Cmd"],
+            labels=labels,
+            environment=model.attrs["Config"]["Env"],
+            network=f"{project}_default",
+            name=f"{project}-twin-{number}",
+        )
+
+    def resident(self, container: Container) -> dict[str, int]:
+        """VmRSS in bytes of each process in a container, by its command line."""
+        script = (
+            "for p in /proc/[0-9]*; do printf '%s|' \"$(tr '\\0' ' ' <$p/cmdline)\";"
+            " grep VmRSS $p/status || echo; done 2>/dev/null"
+        )
+        found: dict[str, int] = {}
+        for line in container.exec_run(["sh", "-c", script]).output.decode().splitlines():
+            command, _, size = line.partition("|VmRSS:")
+            if size and "/proc/" not in command:
+                found[command.strip()] = found.get(command.strip(), 0) + int(size.split()[0]) * 1024
+        return found
+
+    def sweep(self) -> None:
+        """Remove whatever this run made and something has left behind."""
+        api = self.client
+        for container in api.containers.list(all=True, filters={"name": f"^/?{PREFIX}"}):
+            container.remove(force=True, v=True)
+        for network in api.networks.list(filters={"name": f"^{PREFIX}"}):
+            network.remove()
+        for volume in api.volumes.list(filters={"name": f"^{PREFIX}"}):
+            volume.remove(force=True)
+
+
+def started(container: Container) -> float:
+    """When the engine says that it started, in seconds since the epoch."""
+    container.reload()
+    return seconds(container.attrs["State"]["StartedAt"])
+
+
+def address(container: Container) -> str:
+    """The address on its only network."""
+    networks: Mapping[str, Any] = container.attrs["NetworkSettings"]["Networks"]
+    return str(next(iter(networks.values()))["IPAddress"])
+
+
+@contextmanager
+def removed(container: Container) -> Iterator[Container]:
+    """The container, gone afterwards."""
+    try:
+        yield container
+    finally:
+        container.remove(force=True, v=True)
