@@ -40,8 +40,13 @@ while True:
 
 async def ask(port: int) -> str:
     """The page behind a published entry; raises `OSError` where nobody answers in time."""
+    return await ask_at("127.0.0.1", port)
+
+
+async def ask_at(host: str, port: int) -> str:
+    """The page at an address; raises `OSError` where nobody answers in time."""
     async with asyncio.timeout(5):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection(host, port)
         try:
             writer.write(b"GET / HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
             return (await reader.read()).decode(errors="replace")

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import asdict
 from typing import Any
 
+from bench.asking import first_answer
 from bench.load import Report, load
 from bench.system import System
 
@@ -18,7 +19,8 @@ async def losing(system: System, rounds: int, *, keep: bool) -> list[dict[str, A
     reports = []
     for _ in range(rounds):
         await system.scale(3)
-        await system.recovered()
+        for instance in system.engine.all_of_service(system.project, "web"):
+            await first_answer(system.entry, str(instance.id))
         reports.append(told(await one(system, keep=keep)))
     return reports
 

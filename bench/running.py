@@ -78,16 +78,24 @@ class Engine:
 
     def of_service(self, project: str, service: str) -> Container:
         """The first running container of a Compose service."""
-        labels = [f"com.docker.compose.project={project}", f"com.docker.compose.service={service}"]
-        found = self.client.containers.list(filters={"label": labels})
+        found = self.all_of_service(project, service)
         if not found:
             raise Failed(f"{project} has no running {service}")
-        return min(found, key=lambda container: str(container.name))
+        return found[0]
 
-    def twin(self, project: str, number: int, service: str = "web") -> Container:
-        """One more container like those of a service, not started: for Compose it does not exist."""
+    def all_of_service(self, project: str, service: str) -> list[Container]:
+        """The running containers of a Compose service, by name."""
+        labels = [f"com.docker.compose.project={project}", f"com.docker.compose.service={service}"]
+        found = self.client.containers.list(filters={"label": labels})
+        return sorted(found, key=lambda container: str(container.name))
+
+    def twin(self, project: str, number: int, service: str = "web", *, labelled: bool = True) -> Container:
+        """One more container like those of a service, not started: for Compose it does not exist.
+
+        Without labels no registrator cares for it.
+        """
         model = self.of_service(project, service)
-        labels = {name: text for name, text in model.labels.items() if not name.startswith("com.docker.")}
+        labels = {name: text for name, text in model.labels.items() if labelled and not name.startswith("com.docker.")}
         return self.client.containers.create(
             model.attrs["Config"]["Image"],
             command=model.attrs["Config"]["Cmd"],

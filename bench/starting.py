@@ -6,7 +6,7 @@ import sys
 
 from bench.running import STACKCTL, run
 
-COMPLETE = {"_STACKCTL_COMPLETE": "complete_bash", "COMP_WORDS": "stackctl u", "COMP_CWORD": "1"}
+COMPLETE = {"_STACKCTL_COMPLETE": "bash_complete", "COMP_WORDS": "stackctl u", "COMP_CWORD": "1"}
 
 
 async def starting(rounds: int) -> dict[str, list[float]]:

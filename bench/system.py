@@ -42,6 +42,3 @@ class System(ABC):
     @abstractmethod
     async def scale(self, replicas: int) -> None:
         """Change the number of instances of `web` the way its users do, and return when that is done."""
-
-    async def recovered(self) -> None:
-        """Called before a round, in which all instances must be served."""

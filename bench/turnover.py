@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from bench.asking import first_answer
 from bench.running import address, removed, started
@@ -17,28 +17,41 @@ from bench.system import System
 PAUSE = 1.0  # between changes; reloads may follow each other faster than this
 
 
-async def turnover(
-    system: System, rounds: int, note: Callable[[int, float, float, str], None] = lambda *_: None
-) -> dict[str, list[float]]:
-    """Seconds of joining and leaving, a value for each round. `note` gets (round, kill at, gone at, container's id)."""
-    joining, leaving = [], []
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The moments of one instance's life, in seconds since the epoch."""
+
+    name: str
+    started: float
+    answered: float
+    killed: float
+    gone: float
+
+    @property
+    def joining(self) -> float:
+        return self.answered - self.started
+
+    @property
+    def leaving(self) -> float:
+        return self.gone - self.killed
+
+
+async def turnover(system: System, rounds: int) -> list[Round]:
+    """The lives of so many instances, one after the other."""
+    lives = []
     async with system.watch() as watch:
         await asyncio.sleep(PAUSE)
         for number in range(rounds):
             with removed(system.engine.twin(system.project, number)) as twin:
                 served = asyncio.create_task(first_answer(system.entry, str(twin.id)))
-                await asyncio.sleep(0)
                 await asyncio.to_thread(twin.start)
-                at = await served
-                joining.append(at - started(twin))
+                answered = await served
+                began = started(twin)
                 await asyncio.sleep(PAUSE)
                 before, where = watch.now, address(twin)
                 killed = time.time()
                 await asyncio.to_thread(twin.kill)
-                gone = await watch.changed(
-                    since=killed, gone=lambda seen, b=before, w=where: system.gone(seen, b, w)
-                )
-                leaving.append(gone - killed)
-                note(number, at, killed, gone, str(twin.name))
+                gone = await watch.changed(since=killed, gone=lambda seen, b=before, w=where: system.gone(seen, b, w))
+                lives.append(Round(str(twin.name), began, answered, killed, gone))
             await asyncio.sleep(PAUSE)
-    return {"joining": joining, "leaving": leaving}
+    return lives

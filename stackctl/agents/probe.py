@@ -70,14 +70,17 @@ async def cluster(registry: Consul) -> dict[str, Any]:
         await registry.get("/v1/status/leader"),
         await registry.get("/v1/operator/raft/configuration"),
     )
-    # By the gossip's addresses: those in the raft configuration stay behind when servers come back under others.
+    # By the gossip's addresses and by ids: addresses in the raft configuration stay behind when servers come back under
+    # others, and then it does not even know their names.
     servers = {f"{member['Addr']}:{member['Tags'].get('port')}": str(member["Name"]) for member in members}
     leads = servers.get(leader, leader)
+    names = {member["Tags"].get("id"): str(member["Name"]) for member in members}
+    names = {peer["ID"]: names.get(peer["ID"], str(peer["Node"])) for peer in raft["Servers"]}
     peers = [
         {
-            "name": peer["Node"],
+            "name": names[peer["ID"]],
             "address": peer["Address"],
-            "state": "leader" if peer["Node"] == leads else "follower",
+            "state": "leader" if names[peer["ID"]] == leads else "follower",
             "voter": peer["Voter"],
         }
         for peer in raft["Servers"]

@@ -1,0 +1,63 @@
+"""Plain Compose: nginx with `server web:80`, looked up when nginx loads its config. Nothing tells it of changes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from bench.asking import Watch, first_answer
+from bench.peers.compose import Project, project
+from bench.running import PREFIX, Engine, Failed, free_port
+from bench.system import System
+
+CONFIG = """\
+events {}
+http {
+  access_log off;
+  upstream web { server web:80; }
+  server { listen 80; location / { proxy_pass http://web; } }
+}
+"""
+
+
+class StaticNginx(System):
+    """nginx that is reloaded by hand after scaling up, and by nobody after scaling down."""
+
+    name = "plain Compose, static nginx"
+    leaves = "never, without a reload by hand"
+
+    def __init__(self, engine: Engine, made: Project, entry: int) -> None:
+        super().__init__(engine, made.name, entry)
+        self._compose = made
+
+    def watch(self) -> Watch:
+        raise Failed("a static config does not change")
+
+    def gone(self, seen: str, before: str, address: str) -> bool:  # noqa: ARG002
+        return False
+
+    async def scale(self, replicas: int) -> None:
+        more = replicas > len(self.engine.all_of_service(self.project, "web"))
+        await self._compose.scale(replicas)
+        if more:
+            await self._compose.compose("exec", "lb", "nginx", "-s", "reload")
+
+
+@asynccontextmanager
+async def static_nginx(engine: Engine, whoami: str, nginx: str) -> AsyncIterator[StaticNginx]:
+    """nginx and one instance of the sample app, in these images."""
+    entry = free_port()
+    services = {
+        "web": {"image": whoami},
+        "lb": {
+            "image": nginx,
+            "user": "0:0",
+            "entrypoint": ["nginx", "-c", "/peer/nginx.conf", "-g", "daemon off;"],
+            "volumes": ["./:/peer:ro"],
+            "ports": [f"{entry}:80"],
+            "depends_on": ["web"],
+        },
+    }
+    async with project({"name": f"{PREFIX}-static", "services": services}, {"nginx.conf": CONFIG}) as made:
+        await first_answer(entry, str(engine.of_service(made.name, "web").id))
+        yield StaticNginx(engine, made, entry)
