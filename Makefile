@@ -16,7 +16,7 @@ venv: ## make .venv with exactly what requirements.lock names
 engine: ## make sure that a Docker engine with Compose and buildx answers
 	@scripts/engine
 
-demo: venv engine ## start a stack, break it, watch it converge again, take it down
+demo: venv engine ## start simple-web, scale it to three, prove it; it stays up
 	@scripts/demo
 
 test: lint engine ## lint, then every test: unit, engine, end to end

@@ -11,7 +11,7 @@ from bench.load import Report, load
 from bench.system import System
 
 RATE, CLIENTS = 200, 20
-MARGIN = 1.0  # seconds of load before and after the scaling
+BEFORE = 1.0  # seconds of load before the scaling; after it, `System.aftermath`
 
 
 async def losing(system: System, rounds: int, *, keep: bool) -> list[dict[str, Any]]:
@@ -30,9 +30,9 @@ async def one(system: System, *, keep: bool) -> Report:
     over = asyncio.Event()
     work = asyncio.create_task(load(system.entry, over, rate=RATE, clients=CLIENTS, keep=keep))
     try:
-        await asyncio.sleep(MARGIN)
+        await asyncio.sleep(BEFORE)
         await system.scale(1)
-        await asyncio.sleep(MARGIN)
+        await asyncio.sleep(system.aftermath)
     finally:
         over.set()
     return await work

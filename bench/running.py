@@ -16,6 +16,7 @@ from typing import Any
 
 import docker
 from docker.models.containers import Container
+
 from stackctl.engine.client import docker_cli
 from stackctl.engine.container_json import seconds
 
@@ -60,7 +61,9 @@ async def run(*command: str, env: Mapping[str, str] | None = None, cwd: Path | N
         raise
     took = time.monotonic() - began
     if process.returncode:
-        raise Failed(f"{' '.join(command)}: exit {process.returncode}: {errors.decode(errors='replace').strip()[-800:]}")
+        raise Failed(
+            f"{' '.join(command)}: exit {process.returncode}: {errors.decode(errors='replace').strip()[-800:]}"
+        )
     return Done(took, out.decode(errors="replace"))
 
 

@@ -25,6 +25,7 @@ class System(ABC):
     name: str  # as the tables call it
     leaves: str  # what `running config` means for it
     parts: tuple[Part, ...] = ()
+    aftermath = 2.0  # seconds of load after scaling down, in which its consequences show
 
     def __init__(self, engine: Engine, project: str, entry: int) -> None:
         self.engine = engine

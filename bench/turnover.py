@@ -14,7 +14,7 @@ from bench.asking import first_answer
 from bench.running import address, removed, started
 from bench.system import System
 
-PAUSE = 1.0  # between changes; reloads may follow each other faster than this
+PAUSE = 2.5  # between changes: longer than Traefik gathers them (2 s), so that nobody is slowed down by the one before
 
 
 @dataclass(frozen=True, slots=True)

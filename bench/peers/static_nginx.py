@@ -25,6 +25,8 @@ class StaticNginx(System):
 
     name = "plain Compose, static nginx"
     leaves = "never, without a reload by hand"
+    # It forgets after 10 s that an instance refused, and asks it again: by then the address hangs.
+    aftermath = 12.0
 
     def __init__(self, engine: Engine, made: Project, entry: int) -> None:
         super().__init__(engine, made.name, entry)

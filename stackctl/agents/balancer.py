@@ -66,7 +66,7 @@ class Balancer:
     def health(self) -> Health:
         """Well while the registry answers and nginx takes what it is given; who is set aside is told as well."""
         state = self._state
-        reasons = (state.registry_lost, state.rejected.reason if state.rejected else "")
+        reasons = (*dict.fromkeys(state.registry_lost.values()), state.rejected.reason if state.rejected else "")
         aside = {item.id: item.reason for items in state.set_aside.values() for item in items}
         return Health(tuple(filter(None, reasons)), {"set_aside": aside})
 
@@ -112,7 +112,7 @@ class Balancer:
                 catalog = await self._registry.catalog(service, index=index, wait=WAIT)
             except Unreachable as error:
                 index = 0
-                self._events.put_nowait(RegistryLost(error.message))
+                self._events.put_nowait(RegistryLost(service, error.message))
                 await backoff.wait()
             else:
                 index = catalog.index
@@ -137,19 +137,19 @@ class Balancer:
         pause = Backoff(first=GUARD, last=GUARD)
         while True:
             await pause.wait()
-            if self._state.applying:
+            if self._state.applying or self._state.applied is None:
                 continue
             try:
                 seen = await inspect(self._nginx)
                 drift = seen.tampered or ("" if seen.backends == self._state.applied else "nginx runs other backends")
-            except (StackctlError, OSError) as error:
+            except (StackctlError, OSError, ValueError) as error:
                 drift = str(error)
             if drift and not self._state.applying:
                 self._events.put_nowait(Drifted(drift, self._loop.time()))
 
     def _note(self, event: Event) -> None:
         match event:
-            case RegistryLost(reason):
+            case RegistryLost(_, reason):
                 log("registry lost", level="warning", reason=reason)
                 self.metrics.add("registry_errors_total")
             case Rejected(_, reason, _):

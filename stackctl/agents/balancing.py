@@ -33,8 +33,9 @@ class CatalogRead:
 
 @dataclass(frozen=True, slots=True)
 class RegistryLost:
-    """The registry did not answer."""
+    """The registry did not answer for one catalog name."""
 
+    service: str
     reason: str
 
 
@@ -102,7 +103,7 @@ class State:
     applied: Backends | None = None
     applying: bool = False
     rejected: Rejected | None = None
-    registry_lost: str = ""
+    registry_lost: Mapping[str, str] = field(default_factory=dict)
     set_aside: Mapping[str, tuple[SetAside, ...]] = field(default_factory=dict)
     tokens: float = BURST
     refilled_at: float = 0.0
@@ -122,8 +123,8 @@ def reduce(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
     match event:
         case CatalogRead(catalog, at):
             return _decide(_with_catalog(state, catalog), at)
-        case RegistryLost(reason):
-            return replace(state, registry_lost=reason), ()
+        case RegistryLost(service, reason):
+            return replace(state, registry_lost={**state.registry_lost, service: reason}), ()
         case Applied(applied, at):
             return _decide(replace(state, applied=applied, applying=False, rejected=None), at)
         case Rejected(_, _, at):
@@ -142,7 +143,7 @@ def _with_catalog(state: State, catalog: Catalog) -> State:
         state,
         wanted={**state.wanted, **dict.fromkeys(names, now)},
         set_aside={**state.set_aside, catalog.service: catalog.set_aside},
-        registry_lost="",
+        registry_lost={name: why for name, why in state.registry_lost.items() if name != catalog.service},
     )
 
 

@@ -71,7 +71,7 @@ class Nginx:
         candidate.replace(self.config)
         try:
             await self._reload(rendered.revision, timeout)
-        except StackctlError:
+        except (StackctlError, OSError):
             _write(self.config, previous)  # what lies on disk is what runs, also after a failure
             raise
 

@@ -110,6 +110,8 @@ async def health(host: str) -> dict[str, Any]:
             writer.close()
     except (OSError, TimeoutError) as error:
         return {"healthy": False, "detail": f"it does not answer: {error!r}"}
+    if not answer:
+        return {"healthy": False, "detail": "it does not answer"}
     said = json.loads(answer.partition(b"\r\n\r\n")[2])
     aside = [f"{id} is set aside: {reason}" for id, reason in said.get("set_aside", {}).items()]
     return {"healthy": said["healthy"], "detail": "; ".join([*said["reasons"], *aside]) or "well"}
@@ -123,7 +125,7 @@ async def main() -> None:
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             try:
                 answer: dict[str, Any] = {"answer": await probe.answer(json.loads(line))}
-            except (StackctlError, OSError) as error:
+            except (StackctlError, OSError, ValueError, KeyError) as error:
                 answer = {"error": getattr(error, "message", "") or str(error) or repr(error)}
             sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()

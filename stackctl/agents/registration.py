@@ -182,9 +182,7 @@ def reduce(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
 
 def problems(state: State) -> dict[str, str]:
     """The containers, by name, that ask to be registered and are set aside, and why."""
-    found = {
-        known.container.name: known.claims.problem for known in state.known.values() if known.claims.problem
-    }
+    found = {known.container.name: known.claims.problem for known in state.known.values() if known.claims.problem}
     claimed = _claimed(state)
     for known in state.known.values():
         name = known.container.name
@@ -234,9 +232,7 @@ def _with_held(state: State, event: Held) -> State:
 def _claimed(state: State) -> dict[str, tuple[Ask, Registration]]:
     """What the serving containers ask for, by the registration's id; of two with one id the older has it."""
     found: dict[str, tuple[Ask, Registration]] = {}
-    for known in sorted(
-        state.known.values(), key=lambda known: (known.container.created, known.container.id)
-    ):
+    for known in sorted(state.known.values(), key=lambda known: (known.container.created, known.container.id)):
         container = known.container
         if container.serving and container.started > _ended(state, container.id):
             for claim in known.claims.wanted:
@@ -259,9 +255,7 @@ def _decide(state: State) -> tuple[State, tuple[Command, ...]]:
     answered = state.answered & {ask for ask, _ in claimed.values()}
     # The registry's own check looks after what it holds: a restarted agent must not remove it to ask first.
     due = {
-        id: r
-        for id, (ask, r) in claimed.items()
-        if ask in answered or (id in own and own[id].endpoint == r.endpoint)
+        id: r for id, (ask, r) in claimed.items() if ask in answered or (id in own and own[id].endpoint == r.endpoint)
     }
     asked = frozenset(ask for id, (ask, _) in claimed.items() if id not in due)
     commands: list[Command] = [Abandon(ask) for ask in state.asked - asked]

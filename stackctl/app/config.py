@@ -11,7 +11,7 @@ from stackctl.app.project import Project
 from stackctl.engine.inside import Inside
 from stackctl.errors import Unreachable, UsageError
 from stackctl.planning.topology import BALANCER
-from stackctl.spec.find import bundled_stacks
+from stackctl.spec.find import names_stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,7 @@ def split_words(words: Sequence[str]) -> tuple[str | None, str | None]:
         return words[0], words[1]
     if not words:
         return None, None
-    is_stack = words[0] in {stack.name for stack in bundled_stacks()} or "/" in words[0] or words[0].endswith(".yaml")
-    return (words[0], None) if is_stack else (None, words[0])
+    return (words[0], None) if names_stack(words[0]) else (None, words[0])
 
 
 def config(project: Project, balancer: str | None) -> RunningText:

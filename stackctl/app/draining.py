@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from stackctl.app.observing import Observer
 from stackctl.domain.instance import Instance
 from stackctl.domain.observation import Observation
-from stackctl.errors import NotConverged, Unreachable
+from stackctl.errors import NotConverged, StackctlError, Unreachable
 from stackctl.ports import Progress
 from stackctl.verifying.drained import Leaving, still_served, still_working
 
@@ -30,35 +31,36 @@ class Victim:
 async def drain(observer: Observer, victims: Sequence[Victim], progress: Progress) -> None:
     """Drain and remove these instances, all at once.
 
-    Raises `NotConverged` where a balancer goes on serving one of them: then nothing was stopped and the drain marks are
-    lifted again. Where the grace runs out, what is cut is said and the instance is stopped.
+    Raises `NotConverged` where a balancer goes on serving one of them: then nothing was stopped. Whatever ends it
+    early, Ctrl-C too, the drain marks of those that still run are lifted again. Where the grace runs out, what is
+    cut is said.
     """
     running = [victim for victim in victims if victim.instance.state == "running"]
     leaving = Leaving.of([victim.instance for victim in running])
-    marked = await _mark(observer, running)
+    marked: list[str] = []
     try:
-        for victim in running:
-            progress.step(victim.instance.id, "draining: waiting for every balancer to leave it out")
-        await _confirmed(observer, leaving)
+        if running:
+            await _mark(observer, running, marked)
+            for victim in running:
+                progress.step(victim.instance.id, "draining: waiting for every balancer to leave it out")
+            await _confirmed(observer, leaving)
+            await _finished(observer, leaving, max(victim.grace for victim in running), progress)
+        await asyncio.gather(*(_stop(observer, victim, progress) for victim in victims))
     except BaseException:
         for registration in marked:
-            await asyncio.shield(observer.maintain(registration, None))
+            with contextlib.suppress(StackctlError):  # one whose instance is gone is gone too
+                await observer.maintain(registration, None)
         raise
-    await _finished(observer, leaving, max((victim.grace for victim in running), default=0.0), progress)
-    await asyncio.gather(*(_stop(observer, victim, progress) for victim in victims))
 
 
-async def _mark(observer: Observer, victims: Sequence[Victim]) -> list[str]:
-    if not victims:
-        return []
+async def _mark(observer: Observer, victims: Sequence[Victim], marked: list[str]) -> None:
     seen = await observer.observe(with_traffic=False)
     if seen.registry_lost:
         raise Unreachable("registry-unreachable", seen.registry_lost, hint="nothing was stopped; see stackctl status")
     reasons = {victim.instance.id: victim.cause for victim in victims}
-    entries = [e for catalog in seen.catalogs.values() for e in catalog.entries if e.id in reasons]
-    for entry in entries:
+    for entry in (e for catalog in seen.catalogs.values() for e in catalog.entries if e.id in reasons):
+        marked.append(entry.registration)
         await observer.maintain(entry.registration, reasons[entry.id])
-    return [entry.registration for entry in entries]
 
 
 async def _confirmed(observer: Observer, leaving: Leaving) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from stackctl.app.converging import converge
 from stackctl.app.draining import Victim, drain
-from stackctl.app.observing import Observer
+from stackctl.app.observing import Observer, running_balancers
 from stackctl.app.project import Project
 from stackctl.domain.desired import Desired
 from stackctl.domain.instance import EngineState
@@ -78,6 +78,8 @@ async def launch(project: Project, desired: Desired, plan: Plan, seen: EngineSta
     async with Observer(project) as observer:
         if plan.of("drain") and plan.of("create", "start", "unpause"):
             await _served_before_draining(observer, project, waiting)
+        if running_balancers(seen):  # a stack that has just been made has no marks
+            await _lift_marks(observer, plan, project.progress)
         await take_away(observer, plan, seen, desired, project.progress)
         if not waiting.wait:
             return None
@@ -99,6 +101,16 @@ async def _served_before_draining(observer: Observer, project: Project, waiting:
             f"{name}: {divergence.layer}: {divergence.reason}",
             hint="the old instances go on serving, nothing was taken away",
         )
+
+
+async def _lift_marks(observer: Observer, plan: Plan, progress: Progress) -> None:
+    """Instances that stay must not be left in the drain that a command which was killed had begun."""
+    leaving = {operation.instance for operation in plan.of("drain")}
+    catalogs = (await observer.observe(with_traffic=False)).catalogs.values()
+    for entry in (entry for catalog in catalogs for entry in catalog.entries if entry.draining):
+        if entry.id not in leaving:
+            await observer.maintain(entry.registration, None)
+            progress.step(entry.id, "drain mark of an interrupted command lifted")
 
 
 def _everything(goal: Expectation, state: EngineState) -> Expectation:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from stackctl.app.project import Project
 from stackctl.errors import UsageError
-from stackctl.spec.find import bundled_stacks
+from stackctl.spec.find import names_stack
 
 
 def split_words(words: Sequence[str], file: str | None) -> tuple[str | None, tuple[str, ...]]:
-    """STACK, where the first word is a bundled stack or an existing path, and the services after it."""
-    if words and file is None and (words[0] in {s.name for s in bundled_stacks()} or Path(words[0]).exists()):
+    """STACK, where the first word is a bundled stack or clearly a path, and the services after it."""
+    if words and file is None and names_stack(words[0]):
         return words[0], tuple(words[1:])
     return None, tuple(words)
 

@@ -9,14 +9,15 @@ from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Any, Self
 
-from stackctl.app.project import Project, engine_host
+from stackctl.app.project import Project
 from stackctl.domain.balancer import RoutedService
 from stackctl.domain.catalog import Catalog, passing
 from stackctl.domain.instance import EngineState, Instance
 from stackctl.domain.observation import BalancerSeen, Observation, Traffic
+from stackctl.engine.client import engine_address
 from stackctl.engine.inside import Inside
 from stackctl.errors import StackctlError, Unreachable
-from stackctl.planning.topology import balancer_settings, registered_as
+from stackctl.planning.topology import balancer_settings, is_registered, registered_as
 from stackctl.probing.http import Way, traffic
 from stackctl.probing.wire import balancer_from_json, catalog_from_json, traffic_from_json
 
@@ -29,8 +30,9 @@ class Observer:
         self.engine = project.engine()
         self._probes: dict[str, Inside] = {}
         self._stack = contextlib.AsyncExitStack()
+        self._address = engine_address()
         self._routed = balancer_settings(project.stack).services
-        self._services = tuple(dict.fromkeys(registered_as(s) for s in project.stack.services if s.register != "none"))
+        self._services = tuple(dict.fromkeys(registered_as(s) for s in project.stack.services if is_registered(s)))
 
     async def __aenter__(self) -> Self:
         return self
@@ -70,7 +72,7 @@ class Observer:
 
     async def _probe(self, instance: Instance) -> Inside:
         probe = self._probes.get(instance.container)
-        if probe is None:
+        if probe is None or not probe.alive:
             probe = self._probes[instance.container] = await self._stack.enter_async_context(Inside(instance.container))
         return probe
 
@@ -78,7 +80,6 @@ class Observer:
         try:
             return balancer_from_json(instance.id, await (await self._probe(instance)).ask("balancer"))
         except StackctlError as error:
-            self._probes.pop(instance.container, None)  # a balancer that was made anew gets a new probe
             return BalancerSeen(instance.id, unreachable=error.message)
 
     async def _registry(self) -> tuple[dict[str, Catalog], str]:
@@ -92,17 +93,21 @@ class Observer:
     async def _with_traffic(self, seen: Observation, balancers: tuple[Instance, ...]) -> Observation:
         """Requests through each balancer from inside, then through each published entry from here."""
         by_id = {instance.id: instance for instance in balancers}
-        ways, entries, token = [], {}, ""
+        ways, entries = [], {}
         for balancer in seen.balancers:
             met: dict[str, Traffic] = {}
             if not balancer.unreachable:
-                probe = await self._probe(by_id[balancer.id])
-                token = await probe.ask("token")
+                try:
+                    probe = await self._probe(by_id[balancer.id])
+                    token = await probe.ask("token")
+                except StackctlError as error:
+                    ways.append(replace(balancer, unreachable=error.message))
+                    continue
                 for service in self._routed:
                     way = Way("127.0.0.1", 80, service.route.host or "localhost", service.route.path)
                     met[service.name] = await self._asked(probe, way, _expected(seen, service))
                 for port in by_id[balancer.id].published:
-                    entry = f"{engine_host()}:{port}"
+                    entry = f"{self._address}:{port}"
                     entries[f"entry {entry}"] = await asyncio.to_thread(self._through_entry, port, token, seen)
             ways.append(replace(balancer, traffic=met))
         return replace(seen, balancers=tuple(ways), entries=entries)
@@ -115,7 +120,7 @@ class Observer:
         return traffic_from_json(answer)
 
     def _through_entry(self, port: int, token: str, seen: Observation) -> dict[str, Traffic]:
-        host = engine_host()
+        host = self._address
         return {
             service.name: traffic(
                 Way(host, port, service.route.host or host, service.route.path),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 
 from stackctl.app.project import Project
 from stackctl.domain.instance import EngineState
+from stackctl.engine.client import engine_address
 from stackctl.engine.observe import publishers
 from stackctl.errors import StackctlError
+
+HERE = "127.0.0.1"
 
 
 def check_ports(project: Project, seen: EngineState) -> None:
@@ -25,7 +27,7 @@ def check_ports(project: Project, seen: EngineState) -> None:
         if port in own:
             continue
         holders = [name for name in publishers(client, port) if name not in names]
-        if holders or (_engine_is_here() and _taken(port)):
+        if holders or (engine_address() == HERE and _taken(port)):
             holder = f"the container {holders[0]}" if holders else "another process on this machine"
             raise StackctlError(
                 "port-taken",
@@ -33,10 +35,6 @@ def check_ports(project: Project, seen: EngineState) -> None:
                 where=f"{project.stack.origin}: {key}",
                 hint=f"choose another {key} in the spec, or stop {holder}; nothing was started",
             )
-
-
-def _engine_is_here() -> bool:
-    return os.environ.get("DOCKER_HOST", "unix://").startswith("unix://") and not os.environ.get("DOCKER_CONTEXT")
 
 
 def _taken(port: int) -> bool:

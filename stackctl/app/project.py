@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from stackctl.app.workspace import Workspace
 from stackctl.domain.stack import Stack
@@ -36,9 +34,3 @@ class Project:
 def workspace_of(stack: Stack, *, bundled: bool) -> Workspace:
     """`.stackctl/<stack>/` beside the spec; for a bundled stack, whose folder may be read-only, in the current one."""
     return Workspace((Path.cwd() if bundled else Path(stack.folder)) / ".stackctl" / stack.name)
-
-
-def engine_host() -> str:
-    """Where published ports are reached from here: this machine, or the machine of a remote engine."""
-    url = urlsplit(os.environ.get("DOCKER_HOST", ""))
-    return url.hostname if url.scheme in ("tcp", "ssh") and url.hostname else "127.0.0.1"

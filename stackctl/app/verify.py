@@ -12,7 +12,7 @@ from stackctl.app.project import Project
 from stackctl.domain.verdict import Judgement, Verdict
 from stackctl.planning.topology import expectation
 
-IMPATIENT = 15.0  # seconds in which something must hold, agreement or difference
+IMPATIENT = 30.0  # seconds in which something must hold, agreement or difference
 
 
 def verify(

@@ -35,7 +35,7 @@ class Workspace:
         """Replicas by service as the last `up` or `scale` left them; empty where nothing was launched from here."""
         try:
             return {str(name): int(count) for name, count in json.loads(self.manifest.read_text())["replicas"].items()}
-        except (OSError, ValueError, KeyError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}
 
     def write(self, files: Mapping[str, str]) -> None:

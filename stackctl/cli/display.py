@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from typing import Literal
@@ -47,7 +48,7 @@ class Terminal:
     def step(self, subject: str, message: str) -> None:
         if self._last == subject and sys.stderr.isatty():
             click.echo("\x1b[1A\x1b[2K", err=True, nl=False, color=True)
-        width = click.get_current_context().terminal_width or 120
+        width = shutil.get_terminal_size().columns
         name = click.style(subject, fg="cyan") if self._colour else subject
         click.echo(f"{name} {message[: max(width - len(subject) - 1, 20)]}", err=True)
         self._last = subject

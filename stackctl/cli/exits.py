@@ -36,6 +36,10 @@ def run(arguments: Sequence[str] | None = None) -> None:
     except StackctlError as error:
         _show(error)
         code = error.exit_code
+    except OSError as error:
+        hint = "look at the file's or folder's place and permissions"
+        _show(StackctlError("file-failed", error.strerror or str(error), where=str(error.filename or ""), hint=hint))
+        code = 1
     except Exception as error:  # a bug of ours: short, unless details are asked for
         if _verbose():
             raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from stackctl.cli.options import formatted, open_project, talking, waiting_options, yes_option
@@ -47,7 +49,7 @@ def _changes(words: list[str]) -> dict[str, int]:
     changes: dict[str, int] = {}
     for word in words:
         name, _, number = word.partition("=")
-        if not (number.isascii() and number.isdigit()) or int(number) > MOST:
+        if not re.fullmatch(r"[0-9]{1,9}", number) or int(number) > MOST:
             raise click.UsageError(f"{word!r}: the number of instances is a whole number from 0 to {MOST}")
         if name in changes:
             raise click.UsageError(f"{name!r} is given twice")

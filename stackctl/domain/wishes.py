@@ -39,18 +39,14 @@ Wishes = Mapping[str, str]
 
 def wishes(settings: Mapping[str, str]) -> Wishes:
     """The SERVICE_* settings among these, without the prefix and in lower case."""
-    return {
-        key.removeprefix(PREFIX).lower(): value for key, value in settings.items() if key.startswith(PREFIX)
-    }
+    return {key.removeprefix(PREFIX).lower(): value for key, value in settings.items() if key.startswith(PREFIX)}
 
 
 def of_port(everything: Wishes, port: int) -> Wishes:
     """What holds for one port: the general wishes, and over them the port's own."""
     own = f"{port}_"
     general = {key: value for key, value in everything.items() if not _OF_A_PORT.match(key)}
-    return general | {
-        key.removeprefix(own): value for key, value in everything.items() if key.startswith(own)
-    }
+    return general | {key.removeprefix(own): value for key, value in everything.items() if key.startswith(own)}
 
 
 def ignored(here: Wishes) -> bool:
@@ -79,9 +75,7 @@ def meta(labels: Mapping[str, str], here: Wishes) -> tuple[tuple[str, str], ...]
         if not _META_KEY.match(key) or not _META_VALUE.match(value):
             raise ValueError(f"{PREFIX}{key.upper()} or its value is not allowed as metadata")
     if len(found) > MAX_META:
-        raise ValueError(
-            f"{len(found)} pieces of metadata are more than the {MAX_META} that the registry takes"
-        )
+        raise ValueError(f"{len(found)} pieces of metadata are more than the {MAX_META} that the registry takes")
     return tuple(sorted(found.items()))
 
 

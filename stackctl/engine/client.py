@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from stackctl.errors import Unreachable
 
@@ -42,6 +43,18 @@ def connect() -> docker.DockerClient:
         raise unreachable(str(error)) from error
     client.api.timeout = ANY_ANSWER
     return client
+
+
+def engine_address() -> str:
+    """Where ports that the engine publishes are reached: this machine for a socket, else the engine's host."""
+    from docker.context import ContextAPI
+
+    url = os.environ.get("DOCKER_HOST")
+    if not url:
+        context = ContextAPI.get_context(os.environ.get("DOCKER_CONTEXT"))
+        url = str(getattr(context, "Host", ""))
+    parts = urlsplit(url)
+    return parts.hostname if parts.scheme in ("tcp", "ssh", "http", "https") and parts.hostname else "127.0.0.1"
 
 
 def unreachable(reason: str) -> Unreachable:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, cast
 
 import docker
 import docker.errors
+import requests.exceptions
 
 from stackctl.domain.instance import EngineState
 from stackctl.engine.client import connect, docker_cli
 from stackctl.engine.observe import observe
-from stackctl.errors import SpecError, StackctlError
+from stackctl.errors import SpecError, StackctlError, Unreachable
 
 if TYPE_CHECKING:
     from python_on_whales.components.compose.cli_wrapper import ComposeCLI
@@ -93,7 +94,10 @@ class ComposeEngine:
         """Remove the project's containers and networks, and its volumes where asked."""
         self._run("down-failed", lambda: self._project().down(remove_orphans=True, volumes=volumes, quiet=True))
         for name in self.observe().volumes if volumes else ():
-            self._call("volume-not-removed", name, self.client.volumes.get(name).remove)
+            self._remove_volume(name)
+
+    def _remove_volume(self, name: str) -> None:
+        self._call("volume-not-removed", name, lambda: self.client.volumes.get(name).remove())
 
     def logs(self, services: Iterable[str], *, tail: str, follow: bool) -> Iterator[tuple[str, bytes]]:
         """The containers' output, line by line."""
@@ -128,6 +132,8 @@ class ComposeEngine:
             return  # gone already, which is what was wanted
         except docker.errors.APIError as error:
             raise StackctlError(id, error.explanation or str(error), where=name, hint="stackctl ps") from error
+        except requests.exceptions.RequestException as error:
+            raise Unreachable("engine-lost", f"the engine stopped answering: {error}", where=name) from error
 
 
 def _last_words(error: DockerException) -> str:

@@ -25,6 +25,7 @@ class Inside:
         self.container = container
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
+        self._ended = False
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
@@ -44,10 +45,21 @@ class Inside:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+        if self._process:
+            await self._process.wait()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be asked."""
+        return self._process is not None and self._process.returncode is None and not self._ended
+
+    def _end(self) -> None:
+        """No more questions: a late answer would be taken for the next one's. The probe inside ends with its input."""
+        self._ended = True
         if self._process and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                self._process.kill()  # the probe inside ends when its input does
-            await self._process.wait()
+                self._process.kill()
 
     async def ask(self, question: str, *, timeout: float = 15.0, **words: Any) -> Any:
         """One question; raises `StackctlError` (`probe-lost`, `probe-failed`) where no answer comes in `timeout` s."""
@@ -60,9 +72,13 @@ class Inside:
                 await process.stdin.drain()
                 line = await asyncio.wait_for(process.stdout.readline(), timeout)
             except (ConnectionError, TimeoutError) as error:
+                self._end()
                 raise StackctlError(
                     "probe-lost", f"no answer to {question!r}: {error!r}", where=self.container
                 ) from error
+            except asyncio.CancelledError:
+                self._end()
+                raise
         if not line:
             raise StackctlError("probe-lost", await self._last_words(), where=self.container)
         answer = json.loads(line)

@@ -11,6 +11,7 @@ from stackctl.domain.conventions import catalog_name
 from stackctl.domain.desired import Desired, HealthCheck, Published, Workload
 from stackctl.domain.stack import Service, Stack
 from stackctl.domain.verdict import Expectation, ExpectedService
+from stackctl.domain.wishes import ignored, of_port, wishes
 from stackctl.planning import consul
 
 REGISTRATOR = "registrator"
@@ -62,8 +63,8 @@ def expectation(stack: Stack, replicas: Mapping[str, int] | None = None) -> Expe
                 service.name,
                 registered_as(service),
                 counts.get(service.name, service.replicas),
-                registered=service.register != "none",
-                routed=service.route is not None and service.register != "none",
+                registered=is_registered(service),
+                routed=service.route is not None and is_registered(service),
             )
             for service in stack.services
         ),
@@ -73,7 +74,12 @@ def expectation(stack: Stack, replicas: Mapping[str, int] | None = None) -> Expe
 
 def registered_as(service: Service) -> str:
     """The name under which the registry knows a service: registrator's conventions in its labels beat the spec's."""
-    return catalog_name(_strings(service.compose.get("labels")), service.name, service.port)
+    return catalog_name(_settings(service), service.name, service.port)
+
+
+def is_registered(service: Service) -> bool:
+    """Whether anybody registers a service; SERVICE_IGNORE among its settings says no."""
+    return service.register != "none" and not ignored(of_port(wishes(_settings(service)), service.port))
 
 
 def balancer_settings(stack: Stack) -> BalancerSettings:
@@ -121,6 +127,7 @@ def _balancer(stack: Stack, image: str) -> Workload:
         configs={SETTINGS: asdict(balancer_settings(stack))},
         published=(Published(stack.balancer.http, 80, span=stack.balancer.replicas),),
         health=AGENT_HEALTH,
+        stop_grace=balancer_settings(stack).shutdown_timeout,
         capabilities=(),
     )
 
@@ -150,8 +157,13 @@ def _service(service: Service, images: Mapping[str, str], replicas: int) -> Work
     )
 
 
+def _settings(service: Service) -> Mapping[str, str]:
+    """What the registrator will read off the service's containers: labels over environment."""
+    return {**_strings(service.compose.get("environment")), **_strings(service.compose.get("labels"))}
+
+
 def _strings(value: object) -> Mapping[str, str]:
-    """Labels in either of Compose's forms, a mapping or a list of `key=value`, as a mapping."""
+    """Labels or environment in either of Compose's forms, a mapping or a list of `key=value`, as a mapping."""
     if isinstance(value, Mapping):
         return {str(key): "" if item is None else str(item) for key, item in value.items()}
     pairs = (str(item).partition("=") for item in value) if isinstance(value, list | tuple) else ()

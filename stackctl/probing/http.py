@@ -11,6 +11,7 @@ from stackctl.domain.observation import Traffic
 PROBE_HEADER = "X-Stackctl-Probe"
 UPSTREAM_HEADER = "X-Stackctl-Upstream"
 SAMPLES = 3  # reasons that are kept
+SILENT = 3  # requests without any instance's answer after which asking on tells nothing new
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +24,20 @@ class Way:
     path: str
 
 
-def traffic(way: Way, token: str, *, expected: int, timeout: float = 5.0) -> Traffic:
+def traffic(way: Way, token: str, *, expected: int, timeout: float = 2.0) -> Traffic:
     """At least four requests an expected instance, and more until every one was met, up to twenty each.
 
     A request that ends with a status of 500 or more, without an instance behind it, or not at all is a failure; so is
-    every attempt that the balancer itself made in vain before another instance answered.
+    every attempt that the balancer itself made in vain before another instance answered. Times in seconds.
     """
     at_least, at_most = 4 * max(expected, 1), 20 * max(expected, 1)
     answered: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     reasons: list[str] = []
     requests = 0
-    while requests < at_least or (len(answered) < expected and not failed and requests < at_most):
+    while failed[""] < SILENT and (
+        requests < at_least or (len(answered) < expected and not failed and requests < at_most)
+    ):
         requests += 1
         try:
             attempts = _request(way, token, timeout)

@@ -52,8 +52,11 @@ COMPONENTS: Mapping[str, Component] = {
 
 def image_build(name: str, *, templates: Path, package: Path, policy: ImagePolicy = "auto") -> ImageBuild:
     """The image of a component, from stackctl's `templates` folder and its own `package` folder."""
-    recipes = tuple(_recipe(name, base, templates, package) for base in _bases(COMPONENTS[name], policy))
-    return ImageBuild(name, f"stackctl/{name}:{_digest(recipes)}", recipes)
+    component = COMPONENTS[name]
+    recipes = tuple(_recipe(name, base, templates, package) for base in _bases(component, "auto"))
+    allowed = tuple(recipe for recipe in recipes if recipe.base in set(_bases(component, policy)))
+    # The policy says where an image may come from, not what it is: the tag is the same under each.
+    return ImageBuild(name, f"stackctl/{name}:{_digest(recipes)}", allowed)
 
 
 def _bases(component: Component, policy: ImagePolicy) -> Iterator[str]:

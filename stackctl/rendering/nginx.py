@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -61,8 +62,10 @@ def backends_in(text: str) -> Mapping[str, Sequence[Backend]]:
             found[upstream] = []
         elif upstream and (server := SERVER_LINE.match(line)):
             weight = re.search(r"weight=(\d+)", server["options"])
-            endpoint = Endpoint.parse(server["endpoint"])
-            found[upstream].append(Backend(server["id"], endpoint, int(weight[1]) if weight else 1))
+            # A hand may write anything; what is no address is no backend of ours.
+            with contextlib.suppress(ValueError):
+                endpoint = Endpoint.parse(server["endpoint"])
+                found[upstream].append(Backend(server["id"], endpoint, int(weight[1]) if weight else 1))
         elif line.strip() == "}":
             upstream = ""
     return found

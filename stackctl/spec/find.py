@@ -46,13 +46,22 @@ def bundled_stacks() -> tuple[BundledStack, ...]:
     return tuple(BundledStack(path.parent.name, path, _description(path)) for path in specs)
 
 
+def looks_like_path(word: str) -> bool:
+    """Whether a word can only mean a file or folder."""
+    return os.sep in word or word.endswith((".yaml", ".yml")) or word in (".", "..")
+
+
+def names_stack(word: str) -> bool:
+    """Whether a word that may be a STACK or something within one is a STACK: a bundled one, or clearly a path."""
+    return looks_like_path(word) or word in {stack.name for stack in bundled_stacks()}
+
+
 def _named(argument: str, cwd: Path) -> Path:
     stacks = {stack.name: stack.path for stack in bundled_stacks()}
     if argument in stacks:
         return stacks[argument]
     path = cwd / argument
-    looks_like_path = os.sep in argument or argument.endswith((".yaml", ".yml"))
-    if looks_like_path or _exists(path):
+    if looks_like_path(argument) or _exists(path):
         return _spec_at(path)
     near = suggestion(argument, stacks)
     listed = f"the bundled stacks are: {', '.join(stacks)}"

@@ -42,6 +42,8 @@ def still_working(leaving: Leaving, seen: Observation) -> list[str]:
     """In words, which connections to leaving instances are open, and which old workers could still open one."""
     found = []
     for balancer in seen.balancers:
+        if balancer.unreachable and leaving.endpoints:
+            found.append(f"{balancer.id} can't be asked: {balancer.unreachable}")
         open_to = {endpoint: balancer.connections.get(endpoint, 0) for endpoint in sorted(leaving.endpoints)}
         found += [
             f"{balancer.id} has {count} connections to {endpoint}" for endpoint, count in open_to.items() if count

@@ -77,9 +77,10 @@ def test_bucket() -> None:
 def test_registry_lost_changes_nothing() -> None:
     """No answer is no news."""
     state, _ = play(adopt(SETTINGS, {}), read(1), Applied(backends(1), 0.1))
-    state, commands = play(state, RegistryLost("no leader"))
+    state, commands = play(state, RegistryLost("web", "no leader"))
     assert commands == []
-    assert state.registry_lost == "no leader"
+    assert state.registry_lost == {"web": "no leader"}
+    assert play(state, read(1))[0].registry_lost == {}
     assert state.wanted == backends(1)
 
 
@@ -101,7 +102,7 @@ def test_lost_registry_agent_is_not_lost_instances() -> None:
 def test_restart_adopts_what_runs() -> None:
     """An agent that starts anew keeps the running config until the registry says otherwise."""
     state = adopt(SETTINGS, backends(1, 2))
-    assert play(state, Tick(0.0), RegistryLost("not there yet"))[1] == []
+    assert play(state, Tick(0.0), RegistryLost("web", "not there yet"))[1] == []
     assert play(state, read(1, 2))[1] == []
     assert play(state, read(1))[1] == [Apply(backends(1))]
 
@@ -137,7 +138,7 @@ def test_any_history_ends_the_same(history: list[set[int]], data: st.DataObject)
     shuffled = data.draw(st.permutations(history + history[: len(history) // 2]))
     kept = [numbers for numbers in shuffled if data.draw(st.booleans())]
     events: list[Event] = [read(*sorted(numbers)) for numbers in kept]
-    events += [RegistryLost("away")]
+    events += [RegistryLost("web", "away")]
     final = sorted(history[-1])
     queue: list[Event] = [*events, read(*final)]
     running_config: Backends = {}

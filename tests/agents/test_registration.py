@@ -196,9 +196,7 @@ def test_foreign_registrations() -> None:
     state, commands = play(Held((registration(web, "other/host"), theirs)), Observed(web, 1), Listed())
     state, commands = play(Answered(ask(web)), Died("c1", 200.0), state=state)
     assert not {type(command) for command in commands} & {Register, Deregister}
-    state, _ = play(
-        Held((registration(web, "other/host"),)), Observed(web, 101), Listed(), Answered(ask(web))
-    )
+    state, _ = play(Held((registration(web, "other/host"),)), Observed(web, 101), Listed(), Answered(ask(web)))
     assert "somebody else" in problems(state)["web-1"]
     state, commands = play(Held(()), Answered(ask(web)), state=state)
     assert commands == [Probe(ask(web)), Register(mine)] and not problems(state)

@@ -18,7 +18,6 @@ def test_every_command_has_help(name: str) -> None:
     context = click.Context(stackctl)
     command = stackctl.get_command(context, name)
     assert command is not None
-    assert command.name == name or name in ("list",)
     assert command.help
 
 

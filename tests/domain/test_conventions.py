@@ -26,14 +26,10 @@ LABELS = {
 }
 
 
-def container(
-    labels: dict[str, str] | None = None, env: dict[str, str] | None = None, **facts: Any
-) -> Container:
+def container(labels: dict[str, str] | None = None, env: dict[str, str] | None = None, **facts: Any) -> Container:
     """A running container of the stack with one address and port 80 exposed."""
     known: dict[str, Any] = {"networks": {"shop_default": "10.0.0.2"}, "ports": (80,)}
-    return Container(
-        "c1", "shop-web-1", "web:1", "running", labels=labels or {}, env=env or {}, **(known | facts)
-    )
+    return Container("c1", "shop-web-1", "web:1", "running", labels=labels or {}, env=env or {}, **(known | facts))
 
 
 def registered(found: Claims) -> list[Registration]:
@@ -147,9 +143,7 @@ def test_tags_and_metadata() -> None:
 
 def test_labels_beat_the_environment() -> None:
     """A label wins over the variable of the same name."""
-    assert names(claims(container({"SERVICE_NAME": "a"}, {"SERVICE_NAME": "b"}), SCOPE)) == [
-        ("shop-web-1", "a")
-    ]
+    assert names(claims(container({"SERVICE_NAME": "a"}, {"SERVICE_NAME": "b"}), SCOPE)) == [("shop-web-1", "a")]
 
 
 def test_checks_by_environment() -> None:
@@ -214,9 +208,7 @@ def test_name_for_planning() -> None:
     assert catalog_name({}, "web", 80, several=True) == "web-80"
 
 
-@pytest.mark.parametrize(
-    ("text", "value"), [("1s", 1), ("500ms", 0.5), ("1m30s", 90), ("1h", 3600), ("1.5s", 1.5)]
-)
+@pytest.mark.parametrize(("text", "value"), [("1s", 1), ("500ms", 0.5), ("1m30s", 90), ("1h", 3600), ("1.5s", 1.5)])
 def test_durations(text: str, value: float) -> None:
     """Durations are read as registrator's users write them."""
     assert seconds(text) == pytest.approx(value)

@@ -212,7 +212,7 @@ def test_lost_events(site: Lab, tmp_path: Path) -> None:
         dead.kill()
         renamed.rename(f"{site.name}-web-4")
         site.app("web-5")
-        assert names(site) == {"web-1", "web-2", "web-3"}
+        assert set(site.catalog()) == {"web-1", "web-2", "web-3"}
         wire.mend()
         become(site, "web-3", "web-4", "web-5")
         assert number(site, "reconnects_total") >= 1

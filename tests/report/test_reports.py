@@ -21,7 +21,8 @@ WANTED = Expectation("shop", (ExpectedService("web", "web", 3, True, True),), 1)
 WHOLE = observation(1, 2, 3)
 GHOST = replace(WHOLE, catalogs={"web": Catalog("web", tuple(map(entry, (1, 2, 9))))})
 ERRORS = replace(
-    WHOLE, entries={"entry 127.0.0.1:8080": {"web": Traffic(12, {"10.0.0.1:80": 8}, {"10.0.0.2:80": 4}, ("status 500",))}}
+    WHOLE,
+    entries={"entry 127.0.0.1:8080": {"web": Traffic(12, {"10.0.0.1:80": 8}, {"10.0.0.2:80": 4}, ("status 500",))}},
 )
 
 
@@ -37,7 +38,9 @@ def test_converged_table() -> None:
 def test_diverged_table() -> None:
     """What differs first stands below the table, with the ids and the reason."""
     golden("report/ghost.txt", verdict_table("shop", "compose", verdict("diverged", GHOST)) + "\n")
-    golden("report/errors.txt", verdict_table("shop", "compose", verdict("unstable", ERRORS, "it keeps changing")) + "\n")
+    golden(
+        "report/errors.txt", verdict_table("shop", "compose", verdict("unstable", ERRORS, "it keeps changing")) + "\n"
+    )
 
 
 def test_verdict_json() -> None:
