@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from bench.ours import Stack, stack
 from bench.running import Engine, Failed, address, removed, started
 
 RATE, CLIENTS = 50, 10
+SERVERS = 3
 PATIENCE = 120.0
 OURS, DEFAULT = "raft_multiplier 1", "raft_multiplier 5"
 
@@ -31,11 +33,10 @@ async def default_timing() -> AsyncIterator[Stack]:
     """Our rendered files with Consul's default Raft timing, run by Compose without stackctl."""
     async with stack("raft") as made:
         file = await made.render()
-        text = file.read_text()
-        ours, default = '"raft_multiplier": 1', '"raft_multiplier": 5'
-        if ours not in text:
-            raise Failed("the rendered Compose file says nothing of raft_multiplier 1")
-        file.write_text(text.replace(ours, default))
+        text, changed = re.subn(r"(raft_multiplier\W+)1\b", r"\g<1>5", file.read_text())
+        if changed != SERVERS + 1:
+            raise Failed(f"raft_multiplier stands {changed} times in the rendered Compose file")
+        file.write_text(text)
         try:
             await made.compose("up", "--detach", "--wait")
             yield made
@@ -47,16 +48,18 @@ async def leader(engine: Engine, made: Stack, rounds: int) -> list[dict[str, Any
     """For each round: seconds to a new leader, seconds to the new instance's first answer, the load's report."""
     results = []
     for number in range(rounds):
+        old = str(_consul(made, "/v1/status/leader"))
+        victim = next(c for c in _servers(engine, made) if address(c) == old.partition(":")[0])
+        try:
+            with removed(engine.twin(made.name, number)) as twin:
+                results.append(await _one(made, old, victim, twin))
+        finally:
+            await asyncio.to_thread(victim.start)
         await _whole(made)
-        with removed(engine.twin(made.name, number)) as twin:
-            results.append(await _one(engine, made, twin))
-        await asyncio.sleep(1)
     return results
 
 
-async def _one(engine: Engine, made: Stack, twin: Container) -> dict[str, Any]:
-    old = str(_consul(made, "/v1/status/leader"))
-    victim = next(c for c in _servers(engine, made) if address(c) == old.partition(":")[0])
+async def _one(made: Stack, old: str, victim: Container, twin: Container) -> dict[str, Any]:
     over = asyncio.Event()
     work = asyncio.create_task(load(made.entry, over, rate=RATE, clients=CLIENTS, keep=False))
     try:
@@ -70,7 +73,6 @@ async def _one(engine: Engine, made: Stack, twin: Container) -> dict[str, Any]:
         await asyncio.sleep(0.5)
     finally:
         over.set()
-        await asyncio.to_thread(victim.start)
     return {
         "elected": elected - killed,
         "served": at - killed,
@@ -99,7 +101,7 @@ async def _whole(made: Stack) -> None:
     while time.monotonic() < deadline:
         try:
             health = await asyncio.to_thread(_consul, made, "/v1/operator/autopilot/health")
-            if health["Healthy"] and sum(bool(server["Voter"]) for server in health["Servers"]) == 3:
+            if health["Healthy"] and sum(bool(server["Voter"]) for server in health["Servers"]) == SERVERS:
                 return
         except (OSError, ValueError, http.client.HTTPException):
             pass
@@ -108,7 +110,7 @@ async def _whole(made: Stack) -> None:
 
 
 def _servers(engine: Engine, made: Stack) -> list[Container]:
-    return [engine.of_service(made.name, f"consul-{number}") for number in (1, 2, 3)]
+    return [engine.of_service(made.name, f"consul-{number}") for number in range(1, SERVERS + 1)]
 
 
 def _consul(made: Stack, path: str) -> Any:

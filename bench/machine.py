@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
 
 from bench.running import DOCKER, Engine, run
 
@@ -12,10 +11,9 @@ from bench.running import DOCKER, Engine, run
 async def machine(engine: Engine) -> dict[str, str]:
     """What a reader needs to know to compare."""
     version = engine.client.version()
-    memory = next(line.split()[1] for line in Path("/proc/meminfo").read_text().splitlines() if "MemTotal" in line)
     return {
         "cores": str(os.cpu_count()),
-        "memory": f"{int(memory) / 2**20:.0f} GiB",
+        "memory": f"{int(engine.client.info()['MemTotal']) / 2**30:.0f} GiB",
         "kernel": platform.release().partition("-")[0],
         "Docker": str(version["Version"]).partition("+")[0],
         "Compose": (await run(DOCKER, "compose", "version", "--short")).out.strip(),

@@ -11,9 +11,9 @@ from bench import leader as leaders
 from bench.losing import losing
 from bench.memory import memory
 from bench.ours import Ours, ours, stack
-from bench.peers.consul_template import consul_template
+from bench.peers.consul_template import ConsulTemplate, consul_template
 from bench.peers.static_nginx import StaticNginx, static_nginx
-from bench.peers.traefik import traefik
+from bench.peers.traefik import Traefik, traefik
 from bench.proving import proving
 from bench.running import Engine, Failed, Missing
 from bench.starting import starting
@@ -38,7 +38,7 @@ async def measure(engine: Engine, into: Measured, rounds: int, names: Set[str], 
         await _leader(engine, into, rounds, peers=peers, say=say)
     if "up" in names:
         say("up")
-        into["up"] = await up_time(rounds)
+        into["up"] = await up_time(engine, rounds)
 
 
 async def _systems(engine: Engine, into: Measured, rounds: int, names: Set[str], *, peers: bool, say: Say) -> None:
@@ -53,15 +53,15 @@ async def _systems(engine: Engine, into: Measured, rounds: int, names: Set[str],
             into["proving"] = await proving(system, rounds)
     if not peers or not names & OF_SYSTEMS:
         return
-    await _peer("Traefik, Docker provider", traefik(engine, images["web"]), into, rounds, names, say)
-    await _peer("consul-template + nginx", consul_template(engine), into, rounds, names, say)
+    await _peer(traefik(engine, images["web"]), Traefik.name, into, rounds, names, say=say)
+    await _peer(consul_template(engine), ConsulTemplate.name, into, rounds, names, say=say)
     if "losing" in names:
         made = static_nginx(engine, images["web"], images["lb"])
-        await _peer(StaticNginx.name, made, into, rounds, {"losing"}, say)
+        await _peer(made, StaticNginx.name, into, rounds, {"losing"}, say=say)
 
 
 async def _peer(
-    name: str, made: AbstractAsyncContextManager[System], into: Measured, rounds: int, names: Set[str], say: Say
+    made: AbstractAsyncContextManager[System], name: str, into: Measured, rounds: int, names: Set[str], *, say: Say
 ) -> None:
     try:
         async with made as system:

@@ -115,7 +115,7 @@ class Engine:
             " grep VmRSS $p/status || echo; done 2>/dev/null"
         )
         found: dict[str, int] = {}
-        for line in container.exec_run(["sh", "-c", script]).output.decode().splitlines():
+        for line in inside(container, "sh", "-c", script).splitlines():
             command, _, size = line.partition("|VmRSS:")
             if size and "/proc/" not in command:
                 found[command.strip()] = found.get(command.strip(), 0) + int(size.split()[0]) * 1024
@@ -130,6 +130,12 @@ class Engine:
             network.remove()
         for volume in api.volumes.list(filters={"name": f"^{PREFIX}"}):
             volume.remove(force=True)
+
+
+def inside(container: Container, *command: str) -> str:
+    """What a command in a container prints."""
+    output = container.exec_run(list(command)).output
+    return output.decode() if isinstance(output, bytes) else ""
 
 
 def started(container: Container) -> float:

@@ -1,4 +1,4 @@
-"""Where the milliseconds of joining and leaving go: the agents' logs and the engine's events beside what was measured."""
+"""Where the milliseconds of joining and leaving go: the agents' logs and the engine's events, put in order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.asking import ask_at
 from bench.ours import Ours
-from bench.running import address, removed, started
+from bench.running import address, inside, removed, started
 from bench.turnover import Round
 
 Steps = dict[str, list[float]]
@@ -68,15 +68,15 @@ async def nginx_test(system: Ours, rounds: int) -> list[float]:
         "    print(time.monotonic() - began)\n"
     )
     container = system.engine.of_service(system.project, "lb")
-    result = await asyncio.to_thread(container.exec_run, ["python3", "-c", script])
-    return [float(line) for line in result.output.decode().split()]
+    told = await asyncio.to_thread(inside, container, "python3", "-c", script)
+    return [float(line) for line in told.split()]
 
 
 def _logged(system: Ours, service: str) -> Iterator[dict[str, Any]]:
     for raw in system.engine.of_service(system.project, service).logs(stderr=False).splitlines():
         if raw.startswith(b'{"ts"'):
             line = json.loads(raw)
-            yield {**line, "at": datetime.fromisoformat(line["ts"].replace("Z", "+00:00")).timestamp()}
+            yield {**line, "at": datetime.fromisoformat(line["ts"]).timestamp()}
 
 
 def _first(
@@ -84,9 +84,9 @@ def _first(
 ) -> dict[str, Any]:
     for line in told:
         names = {name for ids in line.get("backends", {}).values() for name in ids}
-        if line["at"] >= since and line["event"] == event and line.get("id", "") == id:
-            if (not among or among in names) and (not without or without not in names):
-                return line
+        fits = (not among or among in names) and (not without or without not in names)
+        if fits and line["at"] >= since and line["event"] == event and line.get("id", "") == id:
+            return line
     raise LookupError(f"no agent logged {event} {id or among or without}")
 
 

@@ -42,5 +42,6 @@ def write(tables: dict[str, str], docs: Path = DOCS) -> None:
         pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
         if not pattern.search(text):
             raise LookupError(f"{docs.name} has no markers for {name}")
-        text = pattern.sub(lambda _, b=begin, t=body, e=end: f"{b}\n{t}\n{e}", text)
+        whole = f"{begin}\n{body}\n{end}".replace("\\", r"\\")
+        text = pattern.sub(whole, text)
     docs.write_text(text)

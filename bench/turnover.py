@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from bench.asking import first_answer
 from bench.running import address, removed, started
@@ -51,7 +52,7 @@ async def turnover(system: System, rounds: int) -> list[Round]:
                 before, where = watch.now, address(twin)
                 killed = time.time()
                 await asyncio.to_thread(twin.kill)
-                gone = await watch.changed(since=killed, gone=lambda seen, b=before, w=where: system.gone(seen, b, w))
+                gone = await watch.changed(since=killed, gone=partial(system.gone, before=before, address=where))
                 lives.append(Round(str(twin.name), began, answered, killed, gone))
             await asyncio.sleep(PAUSE)
     return lives

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
+from bench.asking import first_answer
 from bench.ours import stack
+from bench.running import Engine
 
 
-async def up_time(rounds: int) -> dict[str, list[float]]:
+async def up_time(engine: Engine, rounds: int) -> dict[str, list[float]]:
     """Seconds of each command, a value for each round: from nothing (volumes removed), and when all is up already."""
     seconds: dict[str, list[float]] = {
         "stackctl": [],
         "stackctl, nothing to do": [],
         "compose": [],
+        "compose, until the page is served": [],
         "compose, nothing to do": [],
     }
     async with stack("up") as made:
@@ -22,7 +27,11 @@ async def up_time(rounds: int) -> dict[str, list[float]]:
             await made.stackctl("down", "--volumes")
             await made.render()
             try:
+                began = time.monotonic()
                 seconds["compose"].append((await made.compose("up", "--detach", "--wait")).seconds)
+                web = engine.of_service(made.name, "web")
+                await first_answer(made.entry, str(web.id))
+                seconds["compose, until the page is served"].append(time.monotonic() - began)
                 seconds["compose, nothing to do"].append((await made.compose("up", "--detach", "--wait")).seconds)
             finally:
                 await made.compose("down", "--volumes")

@@ -134,7 +134,7 @@ def _config(
             return Divergence("config", missing, (), f"{name} can't be asked: {balancer.unreachable}")
         difference = _difference("config", registered, configs[name], "the config has {now}, the registry {was}")
         if difference:
-            cause = balancer.tampered or balancer.agent or f"{name} runs revision {balancer.revision[:8]}"
+            cause = balancer.tampered or balancer.agent or f"it runs revision {balancer.revision[:8]}"
             reason = "; ".join(filter(None, (difference.reason, cause)))
             return Divergence("config", difference.missing, difference.extra, f"{name}: {reason}")
         if balancer.tampered:

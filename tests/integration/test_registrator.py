@@ -8,7 +8,6 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,14 +43,18 @@ def site(consul: Lab) -> Iterator[Lab]:
 
 
 def names(site: Lab, service: str = "web") -> set[str]:
-    """Who is registered as passing."""
-    return {name for name, entry in site.catalog(service).items() if entry.passing}
+    """Who is registered; that Consul's own check has failed is not enough to be out."""
+    return set(site.catalog(service))
 
 
 def become(site: Lab, *expected: str, timeout: float = 5.0) -> float:
-    """Wait until exactly these are registered; the seconds that it took."""
-    what = f"exactly {sorted(expected)} are registered"
-    return eventually(what, lambda: names(site) == set(expected), timeout)
+    """Wait until exactly these are registered, and pass; the seconds that it took."""
+
+    def seen() -> bool:
+        catalog = site.catalog()
+        return catalog.keys() == set(expected) and all(entry.passing for entry in catalog.values())
+
+    return eventually(f"exactly {sorted(expected)} are registered", seen, timeout)
 
 
 def test_every_way_out_and_back(site: Lab) -> None:
@@ -158,7 +161,7 @@ def test_killed_while_an_instance_dies(site: Lab) -> None:
     dead.kill()
     assert "web-1" in site.catalog()
     registrator.start()
-    become(site, "web-2")
+    print(f"the ghost is gone {become(site, 'web-2'):.2f} s after the start")
     assert create_index(site, "web-2") == written
 
 
@@ -168,6 +171,7 @@ def test_ends_at_once_and_leaves_registrations(site: Lab) -> None:
     site.apps("web-1")
     began = time.monotonic()
     registrator.stop(timeout=5)
+    print(f"stopped in {time.monotonic() - began:.2f} s")
     assert time.monotonic() - began < 1
     registrator.reload()
     assert registrator.attrs["State"]["ExitCode"] == 0
@@ -198,7 +202,7 @@ def test_consul_agent_made_anew(site: Lab) -> None:
     dead.kill()
     eventually("the loss is told", lambda: any("registry" in why for why in site.health()["reasons"]))
     site.start_agent()
-    become(site, "web-2")
+    print(f"repopulated {become(site, 'web-2'):.2f} s after the agent's first answer")
     eventually("the registrator is well", lambda: site.health()["healthy"])
 
 
@@ -212,9 +216,9 @@ def test_lost_events(site: Lab, tmp_path: Path) -> None:
         dead.kill()
         renamed.rename(f"{site.name}-web-4")
         site.app("web-5")
-        assert set(site.catalog()) == {"web-1", "web-2", "web-3"}
+        assert names(site) == {"web-1", "web-2", "web-3"}
         wire.mend()
-        become(site, "web-3", "web-4", "web-5")
+        print(f"repaired {become(site, 'web-3', 'web-4', 'web-5'):.2f} s after the stream was mended")
         assert number(site, "reconnects_total") >= 1
 
 
@@ -232,20 +236,6 @@ def test_small_and_measured(site: Lab) -> None:
     assert int(facts["CapEff"], 16) == 0
     assert number(site, "registered") == 5
     assert number(site, "events_total") >= 5 and number(site, "relists_total") >= 1
-
-
-def test_speed(site: Lab) -> None:
-    """A killed instance is out of the registry in a fraction of the time that its own end takes."""
-    registrator = site.start_registrator()
-    killed: dict[str, float] = {}
-    for web in site.apps(*(f"web-{number}" for number in range(5))):
-        killed[str(web.name)] = time.time()
-        web.kill()
-    become(site)
-    out = {line["id"]: line["ts"] for line in site.log(registrator) if line["event"] == "deregistered"}
-    took = sorted(datetime.fromisoformat(out[name]).timestamp() - at for name, at in killed.items())
-    print("kill to deregistered:", ", ".join(f"{seconds * 1000:.2f} ms" for seconds in took))
-    assert took[2] < 0.1
 
 
 def create_index(site: Lab, name: str) -> Any:
