@@ -48,5 +48,12 @@ async def converge(
         state, verdict = settle(state, judgement, time.monotonic())
         if verdict:
             return verdict
-        # While the layers agree a few looks within the window are enough: each one is traffic for the services.
-        await asyncio.sleep(max(PACE, window / 4) if judgement.agrees else PACE)
+        await asyncio.sleep(_pause(state, judgement, window))
+
+
+def _pause(state: Settling, judgement: Judgement, window: float) -> float:
+    """While the layers agree a few looks are enough, the last as the window ends: each is traffic for the services."""
+    if not judgement.agrees or state.since is None:
+        return PACE
+    left = state.since + window - time.monotonic()
+    return min(max(PACE, window / 4), left) if left > 0 else PACE

@@ -132,6 +132,15 @@ def test_paused(running: Scenario) -> None:
         running.container("web", 3).unpause()
 
 
+def test_app_hangs(running: Scenario) -> None:
+    """An app that hangs while its container runs is missing at the registry, whose check it fails."""
+    id = running.id("web", 1)
+    with running.frozen("web", "app.py"):
+        eventually(lambda: len(running.consul("GET", "/v1/health/service/web?passing")) == 2, "the check to fail")
+        found = running.diverges("registry", missing=(id,))
+        assert "failing its check" in found["reason"]
+
+
 def test_everything_gone(running: Scenario) -> None:
     """No balancer to ask is a difference, never a pass."""
     running.container("lb").stop()
