@@ -9,7 +9,7 @@ from dataclasses import asdict
 from stackctl.domain.balancer import BalancerSettings, RoutedService
 from stackctl.domain.conventions import catalog_name
 from stackctl.domain.desired import Desired, HealthCheck, Published, Workload
-from stackctl.domain.stack import Service, Stack
+from stackctl.domain.stack import Check, Service, Stack
 from stackctl.domain.verdict import Expectation, ExpectedService
 from stackctl.domain.wishes import ignored, of_port, wishes
 from stackctl.planning import consul
@@ -148,7 +148,12 @@ def _service(service: Service, images: Mapping[str, str], replicas: int) -> Work
         labels={
             "stackctl.register": service.register,
             "stackctl.port": str(service.port),
-            "stackctl.check": json.dumps(asdict(service.check), sort_keys=True),
+            # Without a check in the spec, registrator's own SERVICE_CHECK_* have their say.
+            **(
+                {}
+                if service.check == Check()
+                else {"stackctl.check": json.dumps(asdict(service.check), sort_keys=True)}
+            ),
             "stackctl.weight": str(service.weight),
             "stackctl.address": service.address,
         },
