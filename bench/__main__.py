@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 import time
@@ -40,10 +41,17 @@ async def main(rounds: int, names: frozenset[str], *, peers: bool) -> None:
         "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
     }
     measured: dict[str, Any] = {}
+    loads: list[float] = []
+
+    def told(text: str) -> None:
+        loads.append(os.getloadavg()[0])
+        say(text)
+
     try:
-        await measure(engine, measured, rounds, names, peers=peers, say=say)
+        await measure(engine, measured, rounds, names, peers=peers, say=told)
     finally:
         engine.sweep()
+        about["loads"] = loads
         for name, values in measured.items():
             (RESULTS / f"{name}.json").write_text(json.dumps({**about, name: values}, indent=2) + "\n")
     texts = tables(about, measured)

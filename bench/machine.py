@@ -18,7 +18,6 @@ async def machine(engine: Engine) -> dict[str, str]:
         "Docker": str(version["Version"]).partition("+")[0],
         "Compose": (await run(DOCKER, "compose", "version", "--short")).out.strip(),
         "Python": platform.python_version(),
-        "load": load(),
     }
 
 

@@ -31,10 +31,9 @@ def tables(about: dict[str, Any], measured: dict[str, Any]) -> dict[str, str]:
         found["up"] = _up(values)
     if {"starting", "proving"} & measured.keys():
         found["waiting"] = _waiting(measured)
-    told = ", ".join(f"{name} {value}" for name, value in about["machine"].items() if name != "load")
-    found["about"] = (
-        f"{about['when']}; {about['rounds']} rounds; {told}; load averages at the start {about['machine']['load']}."
-    )
+    told = ", ".join(f"{name} {value}" for name, value in about["machine"].items())
+    busy = f"load averages {min(about['loads']):.1f} to {max(about['loads']):.1f}"
+    found["about"] = f"{about['when']}; {about['rounds']} rounds; {told}; {busy}."
     return found
 
 

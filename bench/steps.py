@@ -20,7 +20,6 @@ Steps = dict[str, list[float]]
 def steps(system: Ours, lives: Sequence[Round]) -> dict[str, Steps]:
     """Seconds of each step of joining and of leaving, a value for each life; the steps add up to the whole."""
     told = sorted([*_logged(system, "registrator"), *_logged(system, "lb")], key=lambda line: line["at"])
-    signalled = _signalled(system, lives)
     joining: Steps = {}
     leaving: Steps = {}
     for life in lives:
@@ -33,8 +32,8 @@ def steps(system: Ours, lives: Sequence[Round]) -> dict[str, Steps]:
         deregistered = _first(told, life.killed, "deregistered", id=life.name)["at"]
         applied = _first(told, deregistered, "applied", without=life.name)
         begun = applied["at"] - applied["milliseconds"] / 1000
-        _add(leaving, "`docker kill` until the engine's kill event", life.killed, signalled[life.name])
-        _add(leaving, "the registrator hears of it and removes it from Consul", signalled[life.name], deregistered)
+        _add(leaving, "`docker kill` until the engine's kill event", life.killed, life.signalled)
+        _add(leaving, "the registrator hears of it and removes it from Consul", life.signalled, deregistered)
         _add(leaving, "Consul's answer to the balancer agent's blocking query", deregistered, begun)
         _add(leaving, "render, `nginx -t`, rename, HUP, until no old worker accepts", begun, life.gone)
     return {"joining": joining, "leaving": leaving}
@@ -88,13 +87,6 @@ def _first(
         if fits and line["at"] >= since and line["event"] == event and line.get("id", "") == id:
             return line
     raise LookupError(f"no agent logged {event} {id or among or without}")
-
-
-def _signalled(system: Ours, lives: Sequence[Round]) -> dict[str, float]:
-    stream = system.engine.client.events(
-        since=int(lives[0].started), until=int(time.time()) + 1, decode=True, filters={"event": "kill"}
-    )
-    return {event["Actor"]["Attributes"]["name"]: event["timeNano"] / 1e9 for event in stream}
 
 
 def _add(to: Steps, step: str, begin: float, end: float) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bench.asking import first_answer
+from bench.kills import Kills
 from bench.running import address, removed, started
 from bench.system import System
 
@@ -26,6 +27,7 @@ class Round:
     started: float
     answered: float
     killed: float
+    signalled: float  # the engine's kill event
     gone: float
 
     @property
@@ -40,7 +42,7 @@ class Round:
 async def turnover(system: System, rounds: int) -> list[Round]:
     """The lives of so many instances, one after the other."""
     lives = []
-    async with system.watch() as watch:
+    async with system.watch() as watch, Kills() as kills:
         await asyncio.sleep(PAUSE)
         for number in range(rounds):
             with removed(system.engine.twin(system.project, number)) as twin:
@@ -53,6 +55,7 @@ async def turnover(system: System, rounds: int) -> list[Round]:
                 killed = time.time()
                 await asyncio.to_thread(twin.kill)
                 gone = await watch.changed(since=killed, gone=partial(system.gone, before=before, address=where))
-                lives.append(Round(str(twin.name), began, answered, killed, gone))
+                name = str(twin.name)
+                lives.append(Round(name, began, answered, killed, kills.at[name], gone))
             await asyncio.sleep(PAUSE)
     return lives

@@ -13,8 +13,10 @@ import jinja2
 
 from stackctl.agents import settings
 from stackctl.agents.balancing import (
+    Answering,
     Applied,
     Apply,
+    Ask,
     CatalogRead,
     Drifted,
     Event,
@@ -29,7 +31,8 @@ from stackctl.agents.balancing import (
 from stackctl.agents.inspection import inspect
 from stackctl.agents.loop import Backoff, Health, Log, Metrics, run, serve
 from stackctl.agents.nginx import Nginx
-from stackctl.domain.balancer import Backends, BalancerSettings
+from stackctl.domain.balancer import Backend, Backends, BalancerSettings
+from stackctl.domain.instance import Endpoint
 from stackctl.errors import StackctlError, Unreachable
 from stackctl.ports import Registry
 from stackctl.registry.consul import Consul
@@ -86,6 +89,8 @@ class Balancer:
                     match command:
                         case Apply(backends):
                             tasks.create_task(self._apply(backends))
+                        case Ask(service, members, after):
+                            tasks.create_task(self._ask(service, members, after))
                         case WakeAt(at):
                             self._loop.call_at(at, self._tick)
 
@@ -132,6 +137,17 @@ class Balancer:
             log("applied", revision=rendered.revision, milliseconds=took, backends=ids)
             self._events.put_nowait(Applied(backends, self._loop.time()))
 
+    async def _ask(self, service: str, members: tuple[Backend, ...], after: float) -> None:
+        """Which of these instances still accept a connection."""
+        if after:
+            await Backoff(first=after, last=after).wait()
+        answers = await asyncio.gather(
+            *(accepts(member.endpoint, self._settings.connect_timeout) for member in members)
+        )
+        alive = tuple(member for member, answered in zip(members, answers, strict=True) if answered)
+        log("registry forgot a service", level="warning", service=service, answering=[member.id for member in alive])
+        self._events.put_nowait(Answering(service, alive, self._loop.time()))
+
     async def _guard(self) -> None:
         """What runs and what lies on disk must be what was applied, whoever touched it meanwhile."""
         pause = Backoff(first=GUARD, last=GUARD)
@@ -163,6 +179,17 @@ class Balancer:
             case _:
                 pass
         self.metrics.set("backends", sum(map(len, self._state.wanted.values())))
+
+
+async def accepts(endpoint: Endpoint, timeout: float) -> bool:
+    """Whether a connection is accepted within `timeout` seconds; a vanished address hangs instead of refusing."""
+    try:
+        async with asyncio.timeout(timeout):
+            _, writer = await asyncio.open_connection(endpoint.address, endpoint.port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
 
 
 def render_config(

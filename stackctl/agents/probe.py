@@ -37,7 +37,9 @@ class Probe:
         match question:
             case {"ask": "registry", "services": services}:
                 catalogs = [await self._registry.catalog(service, consistent=True) for service in services]
-                return [catalog_to_json(catalog) for catalog in catalogs]
+                peers = (await cluster(self._registry))["peers"]
+                voteless = [peer["name"] for peer in peers if not peer["voter"]]
+                return {"catalogs": [catalog_to_json(catalog) for catalog in catalogs], "voteless": voteless}
             case {"ask": "balancer"}:
                 return balancer_to_json(await inspect(self._nginx))
             case {"ask": "traffic", "way": way, "expected": expected}:

@@ -47,10 +47,10 @@ class Observer:
         at = time.monotonic()
         engine = await asyncio.to_thread(self.engine.observe)
         balancers = running_balancers(engine)
-        seen, (catalogs, lost) = await asyncio.gather(
+        seen, (catalogs, lost, voteless) = await asyncio.gather(
             asyncio.gather(*(self._balancer(instance) for instance in balancers)), self._registry()
         )
-        observation = Observation(at, engine, catalogs, lost, tuple(seen))
+        observation = Observation(at, engine, catalogs, lost, voteless, tuple(seen))
         return await self._with_traffic(observation, balancers) if with_traffic else observation
 
     async def ask(self, question: str, **words: Any) -> Any:
@@ -82,13 +82,13 @@ class Observer:
         except StackctlError as error:
             return BalancerSeen(instance.id, unreachable=error.message)
 
-    async def _registry(self) -> tuple[dict[str, Catalog], str]:
+    async def _registry(self) -> tuple[dict[str, Catalog], str, tuple[str, ...]]:
         try:
             answer = await self.ask("registry", services=self._services)
         except Unreachable as error:
-            return {}, error.message
-        catalogs = [catalog_from_json(data) for data in answer]
-        return {catalog.service: catalog for catalog in catalogs}, ""
+            return {}, error.message, ()
+        catalogs = [catalog_from_json(data) for data in answer["catalogs"]]
+        return {catalog.service: catalog for catalog in catalogs}, "", tuple(answer["voteless"])
 
     async def _with_traffic(self, seen: Observation, balancers: tuple[Instance, ...]) -> Observation:
         """Requests through each balancer from inside, then through each published entry from here."""

@@ -56,7 +56,8 @@ class BalancerSeen:
 class Observation:
     """Every layer at one moment; `at` is a monotonic time in seconds.
 
-    `catalogs` are by catalog name; `registry_lost` is the reason where there was no consistent answer.
+    `catalogs` are by catalog name; `registry_lost` is the reason where there was no consistent answer; `voteless` are
+    registry servers that are in the cluster and can't vote (yet).
     `entries` is the traffic through each published entry ("127.0.0.1:8080"), by service.
     """
 
@@ -64,5 +65,6 @@ class Observation:
     engine: EngineState
     catalogs: Mapping[str, Catalog] = field(default_factory=dict)
     registry_lost: str = ""
+    voteless: tuple[str, ...] = ()
     balancers: tuple[BalancerSeen, ...] = ()
     entries: Mapping[str, Mapping[str, Traffic]] = field(default_factory=dict)

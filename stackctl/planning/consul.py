@@ -51,6 +51,8 @@ def _node(stack: Stack, name: str, image: str, own: dict[str, Any], published: t
         "enable_local_script_checks": False,
         # Detection and election as fast as Consul can; the default is five times slower.
         "performance": {"raft_multiplier": 1},
+        # Servers that come back under other addresses lose their vote until they were healthy for this long.
+        "autopilot": {"server_stabilization_time": "1s"},
         "telemetry": {"disable_hostname": True},
         **own,
     }

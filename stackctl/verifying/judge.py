@@ -116,6 +116,12 @@ def _registry(serving: Members, registered: Members, catalog: Catalog, seen: Obs
                 words.append(f"{id} is {'failing its check' if id in present else 'not registered'}")
         words += [f"{id} is registered and no such instance serves" for id in difference.extra if id not in serving]
         return Divergence("registry", difference.missing, difference.extra, "; ".join(words + ill))
+    if seen.voteless:
+        # The catalog is right, but not as safe as the stack wants it: one more loss, and nobody leads any more.
+        reason = (
+            f"{', '.join(seen.voteless)} can't vote in Consul yet: the loss of another server would be the loss of all"
+        )
+        return Divergence("registry", reason=reason)
     return None
 
 

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from stackctl.agents.balancing import (
     BURST,
+    Answering,
     Applied,
     Apply,
+    Ask,
     CatalogRead,
     Command,
     Drifted,
@@ -85,9 +87,34 @@ def test_registry_lost_changes_nothing() -> None:
 
 
 def test_true_zero() -> None:
-    """An answer that names nobody empties the config."""
+    """An answer that knows instances and calls none healthy empties the config at once."""
     state, _ = play(adopt(SETTINGS, {}), read(1), Applied(backends(1), 0.1))
-    _, commands = play(state, read(at=1.0))
+    _, commands = play(state, CatalogRead(Catalog("web", (entry(1, passing=False),)), 1.0))
+    assert commands == [Apply({"web": ()})]
+    _, commands = play(state, CatalogRead(Catalog("web", (entry(1, draining=True),)), 1.0))
+    assert commands == [Apply({"web": ()})]
+
+
+def test_forgotten_and_dead() -> None:
+    """A service that the registry has forgotten is emptied as soon as no instance answers."""
+    state, _ = play(adopt(SETTINGS, {}), read(1, 2), Applied(backends(1, 2), 0.1))
+    state, commands = play(state, read(at=1.0), read(at=1.1))
+    assert commands == [Ask("web", backends(1, 2)["web"])]
+    _, commands = play(state, Answering("web", (), 1.3))
+    assert commands == [Apply({"web": ()})]
+
+
+def test_forgotten_and_alive() -> None:
+    """While instances answer, a registry that was made anew is not believed, but not for ever."""
+    state, _ = play(adopt(SETTINGS, {}), read(1, 2), Applied(backends(1, 2), 0.1))
+    state, _ = play(state, read(at=1.0))
+    alive = backends(1)["web"]
+    state, commands = play(state, Answering("web", alive, 1.3))
+    assert commands == [Ask("web", alive, 0.25)]
+    remembered, commands = play(state, read(1, 2, at=2.0), Answering("web", alive, 2.1))
+    assert commands == []
+    assert remembered.doubted == {}
+    _, commands = play(state, Answering("web", alive, 11.0))
     assert commands == [Apply({"web": ()})]
 
 
@@ -157,6 +184,8 @@ def test_any_history_ends_the_same(history: list[set[int]], data: st.DataObject)
         for command in commands:
             if isinstance(command, WakeAt):
                 pending = Tick(command.at)
+            elif isinstance(command, Ask):
+                queue.append(Answering(command.service, (), at))
             elif refusals and data.draw(st.booleans()):
                 refusals -= 1
                 queue.insert(0, Rejected(command.backends, "refused", at))

@@ -107,6 +107,14 @@ def test_registry_lost() -> None:
     assert found == Divergence("registry", ("shop-web-1",), (), "no consistent answer: no leader")
 
 
+def test_voteless() -> None:
+    """A registry with servers that can't vote is not what the stack wants, although its catalog is right."""
+    found = divergence(replace(observation(1), voteless=("consul-2",)), 1)
+    assert found is not None
+    assert (found.layer, found.missing, found.extra) == ("registry", (), ())
+    assert found.reason.startswith("consul-2 can't vote")
+
+
 def balancer(*numbers: int, **values: object) -> BalancerSeen:
     met = {"web": traffic(*numbers)}
     return BalancerSeen("shop-lb-1", "abcdef123456", backends(*numbers), traffic=met, **values)  # type: ignore[arg-type]
