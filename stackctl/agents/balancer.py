@@ -111,7 +111,7 @@ class Balancer:
 
     async def _watch(self, service: str) -> None:
         """Blocking queries: an answer is an event, and so is a failure; an answer's index starts the next query."""
-        index, backoff = 0, Backoff()
+        index, backoff = 0, Backoff(last=0.25)  # a new leader should not wait for us
         while True:
             try:
                 catalog = await self._registry.catalog(service, index=index, wait=WAIT)

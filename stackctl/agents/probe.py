@@ -37,8 +37,7 @@ class Probe:
         match question:
             case {"ask": "registry", "services": services}:
                 catalogs = [await self._registry.catalog(service, consistent=True) for service in services]
-                peers = (await cluster(self._registry))["peers"]
-                voteless = [peer["name"] for peer in peers if not peer["voter"]]
+                voteless = without_vote(await cluster(self._registry))
                 return {"catalogs": [catalog_to_json(catalog) for catalog in catalogs], "voteless": voteless}
             case {"ask": "balancer"}:
                 return balancer_to_json(await inspect(self._nginx))
@@ -56,6 +55,13 @@ class Probe:
                 await self._registry.maintain(registration, reason)
                 return None
         raise StackctlError("probe-unknown-question", f"the probe does not know {question.get('ask')!r}")
+
+
+def without_vote(seen: dict[str, Any]) -> list[str]:
+    """Servers that are alive and can't vote: not taken into the consensus again, or not long enough."""
+    voters = {peer["name"] for peer in seen["peers"] if peer["voter"]}
+    alive = [member["name"] for member in seen["members"] if member["role"] == "server" and member["state"] == "alive"]
+    return [name for name in alive if name not in voters]
 
 
 async def config(nginx: Nginx) -> dict[str, Any]:

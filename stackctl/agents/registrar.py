@@ -148,7 +148,7 @@ class Registrar:
     # --- the registry ------------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
-        backoff = Backoff()
+        backoff = Backoff(last=0.25)
         while True:
             self._registry_suspect.clear()
             self._disturbed = set(self._wishes)

@@ -41,15 +41,14 @@ def running_images(project: Project, seen: EngineState) -> dict[str, str]:
     return tags
 
 
-def ensure_images(project: Project, *, policy: str) -> dict[str, str]:
-    """Build or pull what is missing of stackctl's own images; returns the tags of `known_images`.
+def ensure_images(project: Project, *, policy: str) -> None:
+    """Build or pull what is missing of stackctl's own images.
 
     Raises `Unreachable` without an engine and `StackctlError` where an image can't be had.
     """
     from stackctl.engine.images import ensure
 
     ensure(_builds(project, policy), cast(ImagePolicy, policy), project.progress.step)
-    return known_images(project, policy=policy)
 
 
 def build_own(project: Project, images: Mapping[str, str]) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stackctl.app.workspace import Workspace
 from stackctl.domain.stack import Stack
-from stackctl.engine.compose import ComposeEngine
 from stackctl.planning.topology import network
 from stackctl.ports import Progress
+
+if TYPE_CHECKING:
+    from stackctl.engine.compose import ComposeEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class Project:
 
     def engine(self) -> ComposeEngine:
         """The stack's engine; raises `Unreachable` where none answers."""
+        from stackctl.engine.compose import ComposeEngine  # the Docker SDK, which `validate` and others never pay for
+
         return ComposeEngine(self.stack.name, network(self.stack.name), self.workspace.compose)
 
     def scaled(self, replicas: dict[str, int] | None = None) -> Stack:

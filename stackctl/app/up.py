@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from stackctl.app.images import build_own, ensure_images
+from stackctl.app.images import build_own, ensure_images, known_images
 from stackctl.app.launching import Waiting, launch
 from stackctl.app.planned import Planned, make_plan
 from stackctl.app.ports_free import check_ports
@@ -13,6 +14,7 @@ from stackctl.app.project import Project
 from stackctl.app.rendered import check_compose, write_files
 from stackctl.domain.plan import Plan
 from stackctl.domain.verdict import Verdict
+from stackctl.planning.topology import topology
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,13 @@ def up(project: Project, waiting: Waiting, *, images: str) -> UpResult:
     Everything that can be refused is refused before anything is started: images, the Compose file, ports.
     """
     with project.workspace.lock("up"):
-        tags = ensure_images(project, policy=images)
-        planned = make_plan(project, tags)
-        check_compose(project, planned.desired)
-        check_ports(project, planned.seen)
+        tags = known_images(project, policy=images)
+        with ThreadPoolExecutor(1) as beside:  # Compose takes as long to read a file as everything else here
+            accepted = beside.submit(check_compose, project, topology(project.stack, tags))
+            ensure_images(project, policy=images)
+            planned = make_plan(project, tags)
+            check_ports(project, planned.seen)
+            accepted.result()
         write_files(project, planned.desired, tags)
         build_own(project, tags)
         return UpResult(planned.plan, run(project, planned, waiting))
