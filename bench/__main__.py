@@ -32,7 +32,7 @@ async def main(rounds: int, names: frozenset[str], *, peers: bool) -> None:
     task = asyncio.current_task()
     assert task is not None
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel, f"told by {number.name}")
     engine = Engine()
     RESULTS.mkdir(exist_ok=True)
     about: dict[str, Any] = {
@@ -78,6 +78,8 @@ if __name__ == "__main__":
     given = parser.parse_args()
     try:
         asyncio.run(main(given.rounds, frozenset(given.only or NAMES), peers=not given.no_peers))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        say("interrupted; everything that was made is removed")
+    except asyncio.CancelledError as error:
+        if not error.args:
+            raise  # nobody interrupted: something is wrong
+        say(f"{error.args[0]}; everything that was made is removed")
         sys.exit(130)
