@@ -15,7 +15,7 @@ from typing import Any
 from stackctl.agents import settings
 from stackctl.agents.inspection import AGENT_PORT, inspect
 from stackctl.agents.nginx import Nginx
-from stackctl.errors import StackctlError
+from stackctl.errors import StackctlError, Unreachable
 from stackctl.probing.http import Way, traffic
 from stackctl.probing.wire import balancer_to_json, catalog_to_json, traffic_to_json
 from stackctl.registry.consul import Consul
@@ -36,6 +36,9 @@ class Probe:
         """The answer as JSON values; raises `StackctlError` or `OSError` where there is none."""
         match question:
             case {"ask": "registry", "services": services}:
+                # Without this the reads below would wait for a leader, and learn of one up to half a second late.
+                if not await self._registry.get("/v1/status/leader"):
+                    raise Unreachable("registry-unreachable", "Consul has no leader")
                 catalogs = [await self._registry.catalog(service, consistent=True) for service in services]
                 voteless = without_vote(await cluster(self._registry))
                 return {"catalogs": [catalog_to_json(catalog) for catalog in catalogs], "voteless": voteless}

@@ -7,7 +7,7 @@ from stackctl.app.project import Project
 
 def down(project: Project, *, volumes: bool) -> tuple[str, ...]:
     """Remove the stack; the ids of the instances that were there. A stack that is not up is no error."""
-    engine = project.engine()
+    engine = project.engine
     with project.workspace.lock("down"):
         gone = tuple(instance.id for instance in engine.observe().instances)
         for id in gone:

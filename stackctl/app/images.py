@@ -7,23 +7,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
-import stackctl
 from stackctl.app.project import Project
-from stackctl.domain.image import ImageBuild, ImagePolicy
+from stackctl.domain.image import ImagePolicy
 from stackctl.domain.instance import EngineState
 from stackctl.domain.stack import Service
-from stackctl.planning.topology import component_images
-from stackctl.rendering.images import image_build
-from stackctl.spec.bundled import bundled
 
 PARTS = {"consul": "consul", "registrator": "registrator", "balancer": "balancer"}  # component by role
 IGNORED = frozenset({".git", ".stackctl", "__pycache__", "node_modules", ".venv"})
 
 
-def known_images(project: Project, *, policy: str = "auto") -> dict[str, str]:
+def known_images(project: Project) -> dict[str, str]:
     """Tags by component, and by `build:<service>` for the user's own folders. A tag is the digest of what it is built
     from, so it is known without asking the engine."""
-    tags = {build.component: build.tag for build in _builds(project, policy)}
+    tags = {build.component: build.tag for build in project.own_images}
     for service in project.stack.services:
         if service.image.kind == "build":
             digest = folder_digest(Path(service.image.value))
@@ -41,30 +37,32 @@ def running_images(project: Project, seen: EngineState) -> dict[str, str]:
     return tags
 
 
-def ensure_images(project: Project, *, policy: str) -> None:
-    """Build or pull what is missing of stackctl's own images.
+def ensure_images(project: Project, tags: Mapping[str, str], *, policy: str) -> None:
+    """Build or pull what the engine does not have of these tags of stackctl's own images.
 
     Raises `Unreachable` without an engine and `StackctlError` where an image can't be had.
     """
+    own = [tag for component, tag in tags.items() if not component.startswith("build:")]
+    if project.engine.has_images(own) == set(own):
+        return
     from stackctl.engine.images import ensure
 
-    ensure(_builds(project, policy), cast(ImagePolicy, policy), project.progress.step)
+    ensure(project.own_images, cast(ImagePolicy, policy), project.progress.step)
 
 
 def build_own(project: Project, images: Mapping[str, str]) -> None:
     """Build the services that have a folder in the spec, where the engine does not have that image yet."""
-    engine = project.engine()
-    for service in project.stack.services:
-        if service.image.kind == "build" and not engine.has_image(images[f"build:{service.name}"]):
-            project.progress.step(service.name, f"building from {service.image.value}")
-            engine.build(service.name)
-            project.progress.step(service.name, "built")
+    folders = {images[f"build:{s.name}"]: s for s in project.stack.services if s.image.kind == "build"}
+    present = project.engine.has_images(folders)
+    for service in (service for tag, service in folders.items() if tag not in present):
+        project.progress.step(service.name, f"building from {service.image.value}")
+        project.engine.build(service.name)
+        project.progress.step(service.name, "built")
 
 
 def build_contexts(project: Project, images: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
     """What each of stackctl's own images is built from without an image registry, by component, as files."""
-    builds = {build.component: build for build in _builds(project, "debian")}
-    return {component: builds[component].recipes[-1].files for component in images if component in builds}
+    return {build.component: build.files for build in project.own_images if build.component in images}
 
 
 def _key(service: Service) -> str:
@@ -79,15 +77,6 @@ def folder_digest(folder: Path) -> str:
         digest.update(f"{path.relative_to(folder)}\0{mode:o}\0{path.stat().st_size}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _builds(project: Project, policy: str) -> list[ImageBuild]:
-    package = Path(stackctl.__file__).parent
-    templates = bundled("templates")
-    return [
-        image_build(component, templates=templates, package=package, policy=cast(ImagePolicy, policy))
-        for component in component_images(project.stack)
-    ]
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -21,7 +21,7 @@ from stackctl.errors import NotConverged
 from stackctl.planning.topology import expectation
 from stackctl.ports import Progress
 
-STABLE = 1.0  # seconds that agreement must hold
+STABLE = 0.5  # seconds that agreement must hold; what came before it was waited for already
 READY = 60.0  # seconds for a part that was made anew in place
 PACE = 0.2
 
@@ -73,7 +73,7 @@ async def launch(project: Project, desired: Desired, plan: Plan, seen: EngineSta
     What is to be drained goes only after what replaces it serves. Raises `NotConverged` where that does not happen:
     then nothing was taken away.
     """
-    engine = project.engine()
+    engine = project.engine
     make(engine, plan, seen, project.progress)
     async with Observer(project) as observer:
         if plan.of("drain") and plan.of("create", "start", "unpause"):

@@ -16,9 +16,9 @@ def split_words(words: Sequence[str], file: str | None) -> tuple[str | None, tup
     return None, tuple(words)
 
 
-def logs(project: Project, services: Sequence[str], *, tail: str, follow: bool) -> Iterator[tuple[str, bytes]]:
-    """Lines as (stream, bytes); raises `UsageError` for a service that has no instance."""
-    engine = project.engine()
+def logs(project: Project, services: Sequence[str], *, tail: str, follow: bool) -> Iterator[str]:
+    """Lines; raises `UsageError` for a service that has no instance."""
+    engine = project.engine
     known = sorted({instance.service for instance in engine.observe().instances})
     for name in services:
         if name not in known:

@@ -27,7 +27,7 @@ class Observer:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self.engine = project.engine()
+        self.engine = project.engine
         self._probes: dict[str, Inside] = {}
         self._stack = contextlib.AsyncExitStack()
         self._address = engine_address()

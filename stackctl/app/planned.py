@@ -25,7 +25,7 @@ class Planned:
 
 def make_plan(project: Project, images: Mapping[str, str]) -> Planned:
     """Observe the engine once and reconcile; changes nothing. `images` are tags by component."""
-    return planned(project, images, project.engine().observe())
+    return planned(project, images, project.engine.observe())
 
 
 def planned(project: Project, images: Mapping[str, str], seen: EngineState) -> Planned:

@@ -22,7 +22,7 @@ def check_ports(project: Project, seen: EngineState) -> None:
     wanted = dict.fromkeys(range(balancer.http, balancer.http + balancer.replicas), "balancer.http")
     if project.stack.registry.ui:
         wanted[project.stack.registry.ui] = "registry.consul.ui"
-    client = project.engine().client
+    client = project.engine.client
     for port, key in wanted.items():
         if port in own:
             continue

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import stackctl
 from stackctl.app.workspace import Workspace
+from stackctl.domain.image import ImageBuild
 from stackctl.domain.stack import Stack
-from stackctl.planning.topology import network
+from stackctl.planning.topology import component_images, network
 from stackctl.ports import Progress
+from stackctl.rendering.images import image_build
+from stackctl.spec.bundled import bundled
 
 if TYPE_CHECKING:
     from stackctl.engine.compose import ComposeEngine
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Project:
     """A validated stack and where its files lie."""
 
@@ -23,11 +28,18 @@ class Project:
     workspace: Workspace
     progress: Progress
 
+    @cached_property
     def engine(self) -> ComposeEngine:
-        """The stack's engine; raises `Unreachable` where none answers."""
+        """The stack's engine, one connection for the whole command; raises `Unreachable` where none answers."""
         from stackctl.engine.compose import ComposeEngine  # the Docker SDK, which `validate` and others never pay for
 
         return ComposeEngine(self.stack.name, network(self.stack.name), self.workspace.compose)
+
+    @cached_property
+    def own_images(self) -> tuple[ImageBuild, ...]:
+        """The images that stackctl itself makes for this stack, as they would be made from this installation."""
+        folders = {"templates": bundled("templates"), "package": Path(stackctl.__file__).parent}
+        return tuple(image_build(component, **folders) for component in component_images(self.stack))
 
     def scaled(self, replicas: dict[str, int] | None = None) -> Stack:
         """The stack with the replicas that the last `up` or `scale` left, and then these."""

@@ -11,9 +11,9 @@ from stackctl.app.workspace import Workspace
 from stackctl.planning.topology import topology
 
 
-def render(project: Project, output: Path | None, *, images: str) -> tuple[Path, tuple[str, ...]]:
+def render(project: Project, output: Path | None) -> tuple[Path, tuple[str, ...]]:
     """Write the files; the folder and their names in it."""
-    tags = known_images(project, policy=images)
+    tags = known_images(project)
     rendered = files(project, topology(project.stack, tags), tags)
     workspace = Workspace(output) if output else project.workspace
     workspace.write(rendered)

@@ -1,18 +1,19 @@
-"""The rendered files of a stack: checked by the engine first, then written."""
+"""The rendered files of a stack: in the place of the last ones, unless Compose refuses them."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
 from stackctl import __version__
 from stackctl.app.images import build_contexts
 from stackctl.app.project import Project
 from stackctl.domain.desired import Desired
-from stackctl.errors import Problem, SpecError
+from stackctl.errors import Problem, SpecError, StackctlError
 from stackctl.rendering.compose import compose_file
+
+LAUNCHED = ("compose.yaml", "manifest.json")
 
 
 def files(project: Project, desired: Desired, images: Mapping[str, str]) -> dict[str, str]:
@@ -38,19 +39,25 @@ def manifest(desired: Desired) -> str:
     return json.dumps(data, indent=2) + "\n"
 
 
-def check_compose(project: Project, desired: Desired) -> None:
-    """Ask Compose about the file before it takes the place of the one that runs; raises `SpecError`."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "compose.yaml"
-        file.write_text(compose_file(desired, {}))
+@contextlib.contextmanager
+def written_files(project: Project, desired: Desired, images: Mapping[str, str]) -> Iterator[None]:
+    """The files of a launch, in the place of the last one's; they stay unless Compose refuses them.
+
+    Compose reads its file before it does anything, so a refusal is found by the launch itself: then the last files are
+    back and `SpecError` is raised.
+    """
+    before = project.workspace.read(LAUNCHED)
+    project.workspace.write(files(project, desired, images))
+    try:
+        yield
+    except SpecError:
+        raise
+    except StackctlError:
         try:
-            project.engine().check(file)
+            project.engine.check()
         except SpecError as error:
+            project.workspace.restore(before)
             problem = Problem(project.stack.origin, "", f"Compose refuses the rendered file: {error.hint}")
             hint = "the `compose:` keys of a service are passed through as they are"
             raise SpecError((problem,), id=error.id, hint=hint) from error
-
-
-def write_files(project: Project, desired: Desired, images: Mapping[str, str]) -> None:
-    """Write the files into the stack's folder."""
-    project.workspace.write(files(project, desired, images))
+        raise

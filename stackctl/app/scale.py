@@ -9,7 +9,7 @@ from stackctl.app.images import running_images
 from stackctl.app.launching import Waiting
 from stackctl.app.planned import Planned, planned
 from stackctl.app.project import Project
-from stackctl.app.rendered import check_compose, write_files
+from stackctl.app.rendered import written_files
 from stackctl.app.up import UpResult, run
 from stackctl.domain.plan import Plan
 from stackctl.errors import UsageError
@@ -26,7 +26,7 @@ def scaled(project: Project, changes: Mapping[str, int]) -> Project:
 
 def plan_scale(project: Project, services: Mapping[str, int]) -> Planned:
     """The operations for these services alone; whatever else has changed is left to `up`."""
-    seen = project.engine().observe()
+    seen = project.engine.observe()
     whole = planned(project, running_images(project, seen), seen)
     operations = tuple(operation for operation in whole.plan.operations if operation.service in services)
     return replace(whole, plan=Plan(whole.plan.stack, operations))
@@ -38,9 +38,8 @@ def scale(project: Project, changes: Mapping[str, int], waiting: Waiting) -> UpR
         project = scaled(project, changes)
         plan = plan_scale(project, changes)
         _refuse_unlaunched(project, plan)
-        check_compose(project, plan.desired)
-        write_files(project, plan.desired, plan.images)
-        return UpResult(plan.plan, run(project, plan, waiting))
+        with written_files(project, plan.desired, plan.images):
+            return UpResult(plan.plan, run(project, plan, waiting))
 
 
 def _refuse_unlaunched(project: Project, plan: Planned) -> None:

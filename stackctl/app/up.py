@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from stackctl.app.images import build_own, ensure_images, known_images
@@ -11,10 +10,9 @@ from stackctl.app.launching import Waiting, launch
 from stackctl.app.planned import Planned, make_plan
 from stackctl.app.ports_free import check_ports
 from stackctl.app.project import Project
-from stackctl.app.rendered import check_compose, write_files
+from stackctl.app.rendered import written_files
 from stackctl.domain.plan import Plan
 from stackctl.domain.verdict import Verdict
-from stackctl.planning.topology import topology
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +26,16 @@ class UpResult:
 def up(project: Project, waiting: Waiting, *, images: str) -> UpResult:
     """Launch the stack as its spec says.
 
-    Everything that can be refused is refused before anything is started: images, the Compose file, ports.
+    Everything that can be refused is refused before anything is started: images, ports, the Compose file.
     """
     with project.workspace.lock("up"):
-        tags = known_images(project, policy=images)
-        with ThreadPoolExecutor(1) as beside:  # Compose takes as long to read a file as everything else here
-            accepted = beside.submit(check_compose, project, topology(project.stack, tags))
-            ensure_images(project, policy=images)
-            planned = make_plan(project, tags)
-            check_ports(project, planned.seen)
-            accepted.result()
-        write_files(project, planned.desired, tags)
-        build_own(project, tags)
-        return UpResult(planned.plan, run(project, planned, waiting))
+        tags = known_images(project)
+        ensure_images(project, tags, policy=images)
+        planned = make_plan(project, tags)
+        check_ports(project, planned.seen)
+        with written_files(project, planned.desired, tags):
+            build_own(project, tags)
+            return UpResult(planned.plan, run(project, planned, waiting))
 
 
 def run(project: Project, planned: Planned, waiting: Waiting) -> Verdict | None:

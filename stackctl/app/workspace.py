@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,17 @@ class Workspace:
             return {str(name): int(count) for name, count in json.loads(self.manifest.read_text())["replicas"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}
+
+    def read(self, names: Iterable[str]) -> Mapping[str, str | None]:
+        """The texts of files by relative path; None for one that is not there."""
+        paths = {name: self.folder / name for name in names}
+        return {name: path.read_text() if path.exists() else None for name, path in paths.items()}
+
+    def restore(self, texts: Mapping[str, str | None]) -> None:
+        """Bring back what `read` gave."""
+        self.write({name: text for name, text in texts.items() if text is not None})
+        for name in (name for name, text in texts.items() if text is None):
+            (self.folder / name).unlink(missing_ok=True)
 
     def write(self, files: Mapping[str, str]) -> None:
         """Write files by relative path, each whole or not at all; what is equal stays untouched."""

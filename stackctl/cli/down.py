@@ -29,7 +29,7 @@ def command(
 
     project = open_project(context, stack, progress, quiet)
     if dry_run:
-        gone = tuple(instance.id for instance in project.engine().observe().instances)
+        gone = tuple(instance.id for instance in project.engine.observe().instances)
     else:
         gone = down(project, volumes=volumes)
     if format_ == "json":

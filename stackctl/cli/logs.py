@@ -27,5 +27,5 @@ def command(context: click.Context, words: tuple[str, ...], follow: bool, tail: 
 
     stack, services = split_words(words, context.obj)
     project = open_project(context, stack)
-    for stream, line in logs(project, services, tail=tail, follow=follow):
-        click.echo(line.decode(errors="replace"), nl=False, err=stream == "stderr")
+    for line in logs(project, services, tail=tail, follow=follow):
+        click.echo(line, nl=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from stackctl.cli.options import formatted, images_option, open_project, stack_argument, talking
+from stackctl.cli.options import formatted, open_project, stack_argument, talking
 
 PENDING = 6
 
@@ -12,7 +12,6 @@ PENDING = 6
 @click.command(help="Show what `up` would change and why; changes nothing.")
 @stack_argument
 @click.option("--exit-code", is_flag=True, help="Exit with 6 when something would change.")
-@images_option
 @formatted
 @talking
 @click.pass_context
@@ -20,7 +19,6 @@ def command(
     context: click.Context,
     stack: str | None,
     exit_code: bool,
-    images: str,
     format_: str,
     progress: str,
     quiet: bool,
@@ -30,7 +28,7 @@ def command(
     from stackctl.report.json import document, plan_json
 
     project = open_project(context, stack, progress, quiet)
-    plan = make_plan(project, known_images(project, policy=images)).plan
+    plan = make_plan(project, known_images(project)).plan
     click.echo(document("plan", plan_json(plan)) if format_ == "json" else str(plan))
     if exit_code and plan:
         context.exit(PENDING)

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
-from stackctl.cli.options import formatted, images_option, open_project, stack_argument, talking
+from stackctl.cli.options import formatted, open_project, stack_argument, talking
 
 
 @click.command(help="Write every generated file. `docker compose -f DIR/compose.yaml up` runs them without stackctl.")
 @stack_argument
 @click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Default: .stackctl/STACK/.")
-@images_option
 @formatted
 @talking
 @click.pass_context
@@ -20,7 +19,6 @@ def command(
     context: click.Context,
     stack: str | None,
     output: Path | None,
-    images: str,
     format_: str,
     progress: str,
     quiet: bool,
@@ -29,7 +27,7 @@ def command(
     from stackctl.report.json import document
 
     project = open_project(context, stack, progress, quiet)
-    folder, names = render(project, output, images=images)
+    folder, names = render(project, output)
     if format_ == "json":
         click.echo(document("render", {"stack": project.stack.name, "folder": str(folder), "files": list(names)}))
     else:

@@ -49,6 +49,6 @@ def command(
         raise UsageError("engine-unsupported", f"this version runs stacks on Compose only, not on {engine}")
     project = open_project(context, stack, progress, quiet)
     if dry_run:
-        show_dry_run("up", format_, make_plan(project, known_images(project, policy=images)).plan)
+        show_dry_run("up", format_, make_plan(project, known_images(project)).plan)
         return
     show_result(context, "up", format_, project, up(project, Waiting(wait, timeout, stable), images=images))

@@ -38,6 +38,7 @@ class Workload:
 
     `image` is a tag; `build` the folder to build it from where that is the user's. `configs` are files by their path in
     the container, as values that become JSON. `volumes` are named volumes by path; `binds` host paths by path.
+    `link_local` is an address of its own on the stack's network that stays whatever the engine assigns.
     `extra` is the spec's passthrough, in the engine's own keys.
     """
 
@@ -47,6 +48,7 @@ class Workload:
     replicas: int = 1
     build: str = ""
     hostname: str = ""
+    link_local: str = ""
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     configs: Mapping[str, Any] = field(default_factory=dict)

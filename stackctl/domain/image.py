@@ -35,6 +35,13 @@ class ImageBuild:
         """The digest of everything that goes into the image."""
         return self.tag.rpartition(":")[2]
 
+    def allowed(self, policy: ImagePolicy) -> tuple[Recipe, ...]:
+        """The recipes that a policy leaves. It says where an image may come from, not what it is: the tag stays."""
+        official = tuple(recipe for recipe in self.recipes if recipe.base != BASE)
+        if policy == "auto" or not official:
+            return self.recipes
+        return official if policy == "registry" else tuple(r for r in self.recipes if r.base == BASE)
+
     @property
     def files(self) -> Mapping[str, str]:
         """The build context of the recipe that needs least: a folder for `docker build` without stackctl."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import docker
 import docker.errors
@@ -15,9 +15,9 @@ from stackctl.engine.client import connect, docker_cli
 from stackctl.engine.observe import observe
 from stackctl.errors import SpecError, StackctlError, Unreachable
 
-if TYPE_CHECKING:
-    from python_on_whales.components.compose.cli_wrapper import ComposeCLI
-    from python_on_whales.exceptions import DockerException
+# Never what an instance is made from anew: a changed definition gets a replacement first. Nothing is built on the way.
+LAUNCH = ("up", "--detach", "--no-recreate", "--no-build", "--pull", "missing", "--quiet-pull")
+RECREATE = ("up", "--detach", "--no-deps", "--no-build", "--pull", "missing", "--quiet-pull")
 
 
 class ComposeEngine:
@@ -33,48 +33,34 @@ class ComposeEngine:
         """What the engine has of the stack now."""
         return observe(self.client, self.stack, self.network)
 
-    def check(self, file: Path) -> None:
-        """Ask Compose whether it accepts a file; raises `SpecError` with its words, and changes nothing."""
+    def check(self) -> None:
+        """Ask Compose whether it accepts the stack's file; raises `SpecError` with its words, and changes nothing."""
         try:
-            self._run("compose-refused", lambda: self._compose(file).config(return_json=True))
+            self._compose("compose-refused", "config", "--quiet")
         except StackctlError as error:
             raise SpecError((), id="compose-refused", hint=error.message) from error
 
-    def has_image(self, tag: str) -> bool:
-        """Whether the engine has an image of this tag."""
-        return bool(self.client.images.list(name=tag))
+    def has_images(self, tags: Iterable[str]) -> set[str]:
+        """Those of the tags that the engine has."""
+        wanted = list(tags)
+        found = self.client.api.images(filters={"reference": wanted}) if wanted else []
+        return {tag for image in found for tag in image["RepoTags"] or () if tag in wanted}
 
     def build(self, service: str) -> None:
         """Build the image of a service that has a folder."""
-        self._run("image-build-failed", lambda: self._compose().build([service], quiet=True))
+        self._compose("image-build-failed", "build", "--quiet", service)
 
     def launch(self, replicas: Mapping[str, int]) -> None:
         """Create what is missing up to these numbers and start what does not run; what runs stays as it is.
 
         Stopped containers are started through Compose too, because it is Compose that brings configs into them.
         """
-
-        def up() -> None:
-            self._compose().up(
-                list(replicas),
-                detach=True,
-                recreate=False,
-                no_build=True,
-                pull="missing",
-                scales=dict(replicas),
-                quiet=True,
-            )
-
-        self._run("launch-failed", up)
+        scales = [word for service, count in replicas.items() for word in ("--scale", f"{service}={count}")]
+        self._compose("launch-failed", *LAUNCH, *scales, *replicas)
 
     def recreate(self, service: str) -> None:
         """Make a workload's containers anew, on the same volumes."""
-        self._run(
-            "recreate-failed",
-            lambda: self._compose().up(
-                [service], detach=True, no_build=True, pull="missing", dependencies=False, quiet=True
-            ),
-        )
+        self._compose("recreate-failed", *RECREATE, service)
 
     def unpause(self, id: str) -> None:
         """Let a paused container go on."""
@@ -91,39 +77,35 @@ class ComposeEngine:
         self._call("remove-failed", id, stop_and_remove)
 
     def down(self, *, volumes: bool) -> None:
-        """Remove the project's containers and networks, and its volumes where asked."""
-        self._run("down-failed", lambda: self._project().down(remove_orphans=True, volumes=volumes, quiet=True))
+        """Remove the project's containers and networks, and its volumes where asked; works without its file too."""
+        self._run("down-failed", self._project("down", "--remove-orphans", *(["--volumes"] if volumes else [])))
         for name in self.observe().volumes if volumes else ():
             self._remove_volume(name)
 
     def _remove_volume(self, name: str) -> None:
         self._call("volume-not-removed", name, lambda: self.client.volumes.get(name).remove())
 
-    def logs(self, services: Iterable[str], *, tail: str, follow: bool) -> Iterator[tuple[str, bytes]]:
+    def logs(self, services: Iterable[str], *, tail: str, follow: bool) -> Iterator[str]:
         """The containers' output, line by line."""
-        lines = self._project().logs(list(services), tail=tail, follow=follow, stream=True)
-        return cast(Iterator[tuple[str, bytes]], lines)
+        command = self._project("logs", "--tail", tail, *(["--follow"] if follow else []), *services)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as process:
+            assert process.stdout is not None
+            yield from process.stdout
 
-    def _compose(self, file: Path | None = None) -> ComposeCLI:
-        """Compose with the stack's file."""
-        from python_on_whales import DockerClient  # (a quarter of a second that commands which only look never pay)
-
-        files: list[str | Path] = [file or self.file]
-        return DockerClient(client_call=[docker_cli()], compose_files=files, compose_project_name=self.stack).compose
-
-    def _project(self) -> ComposeCLI:
+    def _project(self, *words: str) -> list[str]:
         """Compose without a file: it knows the project by its containers' labels, also when the file is gone."""
-        from python_on_whales import DockerClient
+        return [docker_cli(), "compose", "--project-name", self.stack, *words]
 
-        return DockerClient(client_call=[docker_cli()], compose_project_name=self.stack).compose
+    def _compose(self, id: str, *words: str) -> None:
+        """Compose with the stack's file."""
+        self._run(id, self._project("--file", str(self.file), *words))
 
-    def _run(self, id: str, call: Callable[[], object]) -> None:
-        from python_on_whales.exceptions import DockerException
-
-        try:
-            call()
-        except DockerException as error:
-            raise StackctlError(id, _last_words(error), where=str(self.file), hint="stackctl doctor") from error
+    def _run(self, id: str, command: list[str]) -> None:
+        done = subprocess.run(
+            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
+        )
+        if done.returncode:
+            raise StackctlError(id, _last_words(done), where=str(self.file), hint="stackctl doctor")
 
     def _call(self, id: str, name: str, call: Callable[[], object]) -> None:
         try:
@@ -136,7 +118,7 @@ class ComposeEngine:
             raise Unreachable("engine-lost", f"the engine stopped answering: {error}", where=name) from error
 
 
-def _last_words(error: DockerException) -> str:
+def _last_words(done: subprocess.CompletedProcess[str]) -> str:
     """The engine's own message without the command line in front of it."""
-    lines = [line.strip() for line in (error.stderr or "").splitlines() if line.strip()]
-    return lines[-1] if lines else str(error)
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    return lines[-1] if lines else f"docker compose ended with {done.returncode} and said nothing"

@@ -30,7 +30,7 @@ def ensure(builds: Iterable[ImageBuild], policy: ImagePolicy, report: Report) ->
     missing = [build for build in wanted if build.tag not in present]
     if not missing:
         return
-    bases = _Bases(policy, report, _present(recipe.base for build in missing for recipe in build.recipes))
+    bases = _Bases(policy, report, _present(recipe.base for build in missing for recipe in build.allowed(policy)))
     chosen = [(build, bases.first(build)) for build in missing]
     builder = Builder(report)
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -54,7 +54,7 @@ class _Bases:
 
     def first(self, build: ImageBuild) -> Recipe:
         """The first recipe whose base is there or can be had."""
-        for recipe in build.recipes:
+        for recipe in build.allowed(self.policy):
             if self._available(recipe.base):
                 return recipe
         hint = "get on line, or load it from a machine that has it (docker save, docker load)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from stackctl.domain.desired import HealthCheck, Published, Workload
@@ -11,6 +12,9 @@ from stackctl.domain.stack import ConsulRegistry, Stack
 AGENT = "consul-agent"
 CONFIG = "/consul/config/agent.json"
 DATA = "/consul/data"
+# Every stack has a network of its own, so each may use the same addresses.
+LINK_LOCAL = "169.254.83"
+AGENT_ADDRESS = f"{LINK_LOCAL}.100"
 NODES = uuid.UUID("6f0f2d0e-6a53-4c0b-9d4c-2f6a4b1f7c11")  # namespace of node ids, fixed for ever
 
 
@@ -22,16 +26,16 @@ def server_names(registry: ConsulRegistry) -> tuple[str, ...]:
 def workloads(stack: Stack, image: str) -> tuple[Workload, ...]:
     """The servers, each with a volume of its own, and the client agent."""
     names = server_names(stack.registry)
+    own = {"server": True, "bootstrap_expect": len(names), "retry_join": list(names)}
     servers = tuple(
-        _node(stack, name, image, {"server": True, "bootstrap_expect": len(names), "retry_join": list(names)})
-        for name in names
+        _node(stack, name, f"{LINK_LOCAL}.{number}", image, own) for number, name in enumerate(names, start=1)
     )
     ports = (Published(stack.registry.ui, 8500, "127.0.0.1"),) if stack.registry.ui else ()
-    client = _node(stack, AGENT, image, {"server": False, "retry_join": list(names)}, ports)
-    return (*servers, client)
+    client = _node(stack, AGENT, AGENT_ADDRESS, image, {"server": False, "retry_join": list(names)})
+    return (*servers, replace(client, published=ports))
 
 
-def _node(stack: Stack, name: str, image: str, own: dict[str, Any], published: tuple[Published, ...] = ()) -> Workload:
+def _node(stack: Stack, name: str, address: str, image: str, own: dict[str, Any]) -> Workload:
     config = {
         "node_name": name,
         # The same id after the container or its volume is made anew: Consul refuses a known name under a new id, and
@@ -41,7 +45,9 @@ def _node(stack: Stack, name: str, image: str, own: dict[str, Any], published: t
         "data_dir": DATA,
         "client_addr": "0.0.0.0",
         "bind_addr": "0.0.0.0",
-        "advertise_addr": '{{ GetInterfaceIP "eth0" }}',
+        # The same address after the container is made anew or the machine restarts: a server that comes back under
+        # another one is taken out of the consensus and gets its vote back 10 s later, one server after the other.
+        "advertise_addr": address,
         "ui": True,
         "retry_interval": "1s",
         # A restart is not a departure: an agent that leaves takes all of its registrations along.
@@ -51,7 +57,7 @@ def _node(stack: Stack, name: str, image: str, own: dict[str, Any], published: t
         "enable_local_script_checks": False,
         # Detection and election as fast as Consul can; the default is five times slower.
         "performance": {"raft_multiplier": 1},
-        # Servers that come back under other addresses lose their vote until they were healthy for this long.
+        # A server whose volume was lost gets its vote once it was healthy for this long.
         "autopilot": {"server_stabilization_time": "1s"},
         "telemetry": {"disable_hostname": True},
         **own,
@@ -61,9 +67,9 @@ def _node(stack: Stack, name: str, image: str, own: dict[str, Any], published: t
         role="consul",
         image=image,
         hostname=name,
+        link_local=address,
         configs={CONFIG: config},
         volumes={f"{name}-data": DATA},
-        published=published,
         # Asks for what only a cluster with a leader can answer.
         health=HealthCheck(("consul", "catalog", "nodes")),
     )

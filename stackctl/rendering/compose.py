@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import LiteralScalarString
 
 from stackctl.domain.desired import Desired, HealthCheck, Published, Workload
 
@@ -32,7 +33,7 @@ def compose_model(desired: Desired, builds: Mapping[str, str]) -> dict[str, Any]
     """The Compose file as plain values."""
     volumes: dict[str, Any] = {volume: {} for workload in desired.workloads for volume in workload.volumes}
     configs = {
-        _config_name(workload, target): {"content": _escape(json.dumps(value, indent=2, sort_keys=True))}
+        _config_name(workload, target): {"content": _file(value)}
         for workload in desired.workloads
         for target, value in workload.configs.items()
     }
@@ -46,11 +47,7 @@ def compose_model(desired: Desired, builds: Mapping[str, str]) -> dict[str, Any]
 
 
 def _service(stack: str, workload: Workload, build: str) -> dict[str, Any]:
-    service: dict[str, Any] = {"image": workload.image}
-    if build:
-        service["build"] = build
-    if workload.hostname:
-        service["hostname"] = workload.hostname
+    service: dict[str, Any] = {"image": workload.image, **({"build": build} if build else {}), **_identity(workload)}
     if workload.command:
         service["command"] = list(workload.command)
     if workload.replicas != 1:
@@ -87,6 +84,19 @@ def _service(stack: str, workload: Workload, build: str) -> dict[str, Any]:
         "stackctl.digest": workload.digest,
     }
     return service
+
+
+def _identity(workload: Workload) -> dict[str, Any]:
+    """What stays the same when the container is made anew."""
+    hostname = {"hostname": workload.hostname} if workload.hostname else {}
+    address = {"networks": {"default": {"link_local_ips": [workload.link_local]}}} if workload.link_local else {}
+    return hostname | address
+
+
+def _file(value: Any) -> str:
+    """A config's content as JSON, line by line as it will lie in the container."""
+    text: str = LiteralScalarString(_escape(json.dumps(value, indent=2, sort_keys=True)) + "\n")
+    return text
 
 
 def _config_name(workload: Workload, target: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackctl.domain.image import BASE, ImageBuild, ImagePolicy, Recipe
+from stackctl.domain.image import BASE, ImageBuild, Recipe
 from stackctl.rendering.templates import environment
 
 # The modules that run inside a stack; a test holds this list against what they import.
@@ -50,21 +50,12 @@ COMPONENTS: Mapping[str, Component] = {
 }
 
 
-def image_build(name: str, *, templates: Path, package: Path, policy: ImagePolicy = "auto") -> ImageBuild:
+def image_build(name: str, *, templates: Path, package: Path) -> ImageBuild:
     """The image of a component, from stackctl's `templates` folder and its own `package` folder."""
     component = COMPONENTS[name]
-    recipes = tuple(_recipe(name, base, templates, package) for base in _bases(component, "auto"))
-    allowed = tuple(recipe for recipe in recipes if recipe.base in set(_bases(component, policy)))
-    # The policy says where an image may come from, not what it is: the tag is the same under each.
-    return ImageBuild(name, f"stackctl/{name}:{_digest(recipes)}", allowed)
-
-
-def _bases(component: Component, policy: ImagePolicy) -> Iterator[str]:
-    """What the image may start from, the preferred first."""
-    if component.official and policy != "debian":
-        yield component.official
-    if not component.official or policy != "registry":
-        yield BASE
+    bases = (component.official, BASE) if component.official else (BASE,)  # the preferred first
+    recipes = tuple(_recipe(name, base, templates, package) for base in bases)
+    return ImageBuild(name, f"stackctl/{name}:{_digest(recipes)}", recipes)
 
 
 def _recipe(name: str, base: str, templates: Path, package: Path) -> Recipe:
