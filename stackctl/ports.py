@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from stackctl.domain.catalog import Catalog, Registration
+from stackctl.domain.catalog import Catalog, Names, Registration
 
 
 class Registry(Protocol):
@@ -17,6 +17,10 @@ class Registry(Protocol):
         With `index` from an earlier answer it returns when something changed, or after `wait` seconds (a long poll);
         `consistent` asks the leader, so that the answer can't be stale.
         """
+        ...
+
+    async def names(self, *, index: int = 0, wait: float = 0.0) -> Names:
+        """The names of all services; a long poll as in `catalog`."""
         ...
 
     async def registrations(self) -> tuple[Registration, ...]:

@@ -20,22 +20,25 @@ from stackctl.agents.balancing import (
     CatalogRead,
     Drifted,
     Event,
+    NamesRead,
     RegistryLost,
     Rejected,
     State,
     Tick,
+    Unwatch,
     WakeAt,
+    Watch,
     adopt,
     reduce,
 )
 from stackctl.agents.inspection import inspect
 from stackctl.agents.loop import Backoff, Health, Log, Metrics, run, serve
 from stackctl.agents.nginx import Nginx
-from stackctl.domain.balancer import Backend, Backends, BalancerSettings
+from stackctl.agents.registries import open_registry
+from stackctl.domain.balancer import Backend, BalancerSettings, Target
 from stackctl.domain.instance import Endpoint
 from stackctl.errors import StackctlError, Unreachable
 from stackctl.ports import Registry
-from stackctl.registry.consul import Consul
 from stackctl.rendering.nginx import RenderedConfig, render
 from stackctl.rendering.templates import environment
 
@@ -70,16 +73,16 @@ class Balancer:
         """Well while the registry answers and nginx takes what it is given; who is set aside is told as well."""
         state = self._state
         reasons = (*dict.fromkeys(state.registry_lost.values()), state.rejected.reason if state.rejected else "")
-        aside = {item.id: item.reason for items in state.set_aside.values() for item in items}
-        return Health(tuple(filter(None, reasons)), {"set_aside": aside})
+        return Health(tuple(filter(None, reasons)), {"set_aside": state.problems})
 
     async def run(self) -> None:
         """Until cancelled."""
         self._state = adopt(self._settings, await self._running())
-        names = dict.fromkeys(service.catalog_name for service in self._settings.services)
+        watches: dict[str, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as tasks:
-            for name in names:
-                tasks.create_task(self._watch(name))
+            for name in self._state.watched:
+                watches[name] = tasks.create_task(self._watch(name))
+            tasks.create_task(self._discover())
             tasks.create_task(self._guard())
             while True:
                 event = await self._events.get()
@@ -87,8 +90,12 @@ class Balancer:
                 self._note(event)
                 for command in commands:
                     match command:
-                        case Apply(backends):
-                            tasks.create_task(self._apply(backends))
+                        case Watch(name):
+                            watches[name] = tasks.create_task(self._watch(name))
+                        case Unwatch(name):
+                            watches.pop(name).cancel()
+                        case Apply(target):
+                            tasks.create_task(self._apply(target))
                         case Ask(service, members, after):
                             tasks.create_task(self._ask(service, members, after))
                         case WakeAt(at):
@@ -97,12 +104,12 @@ class Balancer:
     def _tick(self) -> None:
         self._events.put_nowait(Tick(self._loop.time()))
 
-    async def _running(self) -> Backends | None:
+    async def _running(self) -> Target | None:
         """What the nginx beside it serves, as soon as that answers."""
         backoff = Backoff(first=0.01, last=0.5)
         while True:
             try:
-                return (await self._nginx.running()).backends
+                return (await self._nginx.running()).target
             except StackctlError as error:
                 log("nothing adopted", reason=error.message)
                 return None
@@ -124,18 +131,33 @@ class Balancer:
                 backoff.reset()
                 self._events.put_nowait(CatalogRead(catalog, self._loop.time()))
 
-    async def _apply(self, backends: Backends) -> None:
+    async def _discover(self) -> None:
+        """The names of all services, by blocking queries as well."""
+        index, backoff = 0, Backoff(last=0.25)
+        while True:
+            try:
+                names = await self._registry.names(index=index, wait=WAIT)
+            except Unreachable as error:
+                index = 0
+                self._events.put_nowait(RegistryLost("", error.message))
+                await backoff.wait()
+            else:
+                index = names.index
+                backoff.reset()
+                self._events.put_nowait(NamesRead(names.services, self._loop.time()))
+
+    async def _apply(self, target: Target) -> None:
         began = self._loop.time()
         try:
-            rendered = render_config(self._template, self._settings, backends, self._nginx)
-            await self._nginx.apply(rendered, backends)
+            rendered = render_config(self._template, self._settings, target, self._nginx)
+            await self._nginx.apply(rendered, target)
         except (StackctlError, OSError, jinja2.TemplateError, ValueError) as error:
-            self._events.put_nowait(Rejected(backends, str(error), self._loop.time()))
+            self._events.put_nowait(Rejected(target, str(error), self._loop.time()))
         else:
             took = round((self._loop.time() - began) * 1000)
-            ids = {name: [backend.id for backend in members] for name, members in backends.items()}
+            ids = {name: [backend.id for backend in members] for name, members in target.backends.items()}
             log("applied", revision=rendered.revision, milliseconds=took, backends=ids)
-            self._events.put_nowait(Applied(backends, self._loop.time()))
+            self._events.put_nowait(Applied(target, self._loop.time()))
 
     async def _ask(self, service: str, members: tuple[Backend, ...], after: float) -> None:
         """Which of these instances still accept a connection."""
@@ -157,7 +179,9 @@ class Balancer:
                 continue
             try:
                 seen = await inspect(self._nginx)
-                drift = seen.tampered or ("" if seen.backends == self._state.applied else "nginx runs other backends")
+                drift = seen.tampered or (
+                    "" if seen.backends == self._state.applied.backends else "nginx runs other backends"
+                )
             except (StackctlError, OSError, ValueError) as error:
                 drift = str(error)
             if drift and not self._state.applying:
@@ -178,7 +202,7 @@ class Balancer:
                 self.metrics.add("applied_total")
             case _:
                 pass
-        self.metrics.set("backends", sum(map(len, self._state.wanted.values())))
+        self.metrics.set("backends", sum(map(len, self._state.wanted.backends.values())))
 
 
 async def accepts(endpoint: Endpoint, timeout: float) -> bool:
@@ -192,18 +216,16 @@ async def accepts(endpoint: Endpoint, timeout: float) -> bool:
     return True
 
 
-def render_config(
-    template: jinja2.Template, told: BalancerSettings, backends: Backends, nginx: Nginx
-) -> RenderedConfig:
-    """The config for these backends, with this container's token."""
-    return render(template, told, backends, token=nginx.token(), run=str(nginx.run))
+def render_config(template: jinja2.Template, told: BalancerSettings, target: Target, nginx: Nginx) -> RenderedConfig:
+    """The config of a target, with this container's token."""
+    return render(template, told, target, token=nginx.token(), run=str(nginx.run))
 
 
 async def main() -> None:
     """The agent of one balancer."""
-    told = settings.load()
+    told = settings.balancer()
     template = environment(TEMPLATES).get_template("nginx.conf.j2")
-    async with Consul(settings.registry_url(told.registry)) as registry:
+    async with open_registry(told.registry) as registry:
         balancer = Balancer(told, Nginx(), template, registry)
         await serve("balancer", balancer.health, balancer.metrics)
         await balancer.run()
@@ -211,8 +233,8 @@ async def main() -> None:
 
 def write_first() -> None:
     """A config that answers 503 for every service: nobody is known yet."""
-    told, nginx = settings.load(), Nginx()
-    empty: Backends = {service.name: () for service in told.services}
+    told, nginx = settings.balancer(), Nginx()
+    empty = Target(told.services, {service.name: () for service in told.services})
     template = environment(TEMPLATES).get_template("nginx.conf.j2")
     nginx.write_first(render_config(template, told, empty, nginx), empty)
 

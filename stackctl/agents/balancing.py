@@ -1,6 +1,7 @@
 """What the balancer agent decides: which config to apply, and when. Pure; the loop around it does the waiting.
 
-    CatalogRead ──┐                      ┌── Apply(backends)   render, test, swap, reload, confirm
+    NamesRead ────┐                      ┌── Watch, Unwatch    a service that only the registry knows
+    CatalogRead ──┤                      ├── Apply(target)      render, test, swap, reload, confirm
     RegistryLost ─┼─> reduce(state, e) ──┤
     Applied ──────┤                      ├── WakeAt(time)       ask again then
     Rejected ─────┤                      └── Ask(backends)      do they still answer?
@@ -11,21 +12,37 @@ A change is applied at once (leading edge). While nginx reloads, and while the b
 gather and become one config. A registry that does not answer changes nothing. One that has forgotten a service
 altogether is doubted while the instances still answer, for seconds at most: it may have been made anew, empty. One that
 knows them and calls none healthy is believed at once.
+
+The spec's services are routed as it says. Any other is routed as its registrations ask; what somebody else has already
+(a path, a host, a port) it does not get.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from stackctl.domain.balancer import Backend, Backends, BalancerSettings, backends
+from stackctl.domain.balancer import Backend, BalancerSettings, RoutedService, Target, backends
 from stackctl.domain.catalog import Catalog, SetAside, servable
+from stackctl.domain.instance import DNS_LABEL
+from stackctl.domain.route import Route, route_of_registration
+
+T = TypeVar("T")
 
 BURST = 4.0  # reloads that may follow each other at once
 REFILL = 4.0  # reloads a second after that
 DOUBT = 10.0  # seconds in which a registrator writes again what a registry forgot
 ASK_AGAIN = 0.25  # seconds between two questions to instances of a forgotten service
 RETRY_REJECTED = 5.0  # seconds until a config that nginx refused is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class NamesRead:
+    """Every service that the registry has, by catalog name."""
+
+    names: tuple[str, ...]
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +63,9 @@ class RegistryLost:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """Fresh connections see the config with these backends."""
+    """Fresh connections see the config of this target."""
 
-    backends: Backends
+    target: Target
     at: float
 
 
@@ -56,7 +73,7 @@ class Applied:
 class Rejected:
     """nginx refused the config, or did not confirm it; the one before still runs."""
 
-    backends: Backends
+    target: Target
     reason: str
     at: float
 
@@ -85,14 +102,28 @@ class Tick:
     at: float
 
 
-Event = CatalogRead | RegistryLost | Applied | Rejected | Drifted | Answering | Tick
+Event = NamesRead | CatalogRead | RegistryLost | Applied | Rejected | Drifted | Answering | Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Follow this service in the registry, by catalog name."""
+
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatch:
+    """It is gone: follow it no more."""
+
+    service: str
 
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Make these backends the running config."""
+    """Make this the running config."""
 
-    backends: Backends
+    target: Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +142,25 @@ class Ask:
     after: float = 0.0
 
 
-Command = Apply | WakeAt | Ask
+Command = Watch | Unwatch | Apply | WakeAt | Ask
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the agent knows. Keys of backends are the services' names in the spec.
+    """What the agent knows; every mapping is by catalog name.
 
-    `applied` is None when nobody knows what runs; `doubted` are catalog names that the registry forgot, with the time
-    until which that is not believed; `tokens` are reloads that may follow at once.
+    `members` are the backends that the registry wants, `routes` how services are reached that the spec does not name.
+    `names` is what the registry has, None where unknown. `applied` is None when nobody knows what runs; `doubted` are
+    services that the registry forgot, with the time until which that is not believed; `tokens` are reloads that may
+    follow at once.
     """
 
     settings: BalancerSettings
-    wanted: Backends = field(default_factory=dict)
-    applied: Backends | None = None
+    members: Mapping[str, tuple[Backend, ...]] = field(default_factory=dict)
+    routes: Mapping[str, Route] = field(default_factory=dict)
+    names: frozenset[str] | None = None
+    watched: frozenset[str] = frozenset()
+    applied: Target | None = None
     applying: bool = False
     rejected: Rejected | None = None
     registry_lost: Mapping[str, str] = field(default_factory=dict)
@@ -133,19 +169,46 @@ class State:
     tokens: float = BURST
     refilled_at: float = 0.0
 
+    @property
+    def specified(self) -> frozenset[str]:
+        """The services of the spec, by catalog name."""
+        return frozenset(service.catalog_name for service in self.settings.services)
 
-def adopt(settings: BalancerSettings, running: Backends | None) -> State:
+    @property
+    def wanted(self) -> Target:
+        """What should run."""
+        services = (*self.settings.services, *(found for found, clash in _found(self) if not clash))
+        return Target(services, {s.name: self.members.get(s.catalog_name, ()) for s in services})
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Who is set aside, by instance or service, and why."""
+        clashes = {found.catalog_name: clash for found, clash in _found(self) if clash}
+        odd = {name: f"{name!r} is no DNS label" for name in sorted(self.names or ()) if not DNS_LABEL.match(name)}
+        return clashes | odd | {item.id: item.reason for items in self.set_aside.values() for item in items}
+
+
+def adopt(settings: BalancerSettings, running: Target | None) -> State:
     """The state of an agent that starts beside an nginx which serves `running` (None: unknown).
 
     What runs is wanted until the registry says otherwise, so that a restarted agent never empties a config.
     """
-    known = {service.name: (running or {}).get(service.name, ()) for service in settings.services}
-    return State(settings, wanted=known, applied=known if running is not None else None)
+    state = State(settings)
+    before = running or Target()
+    return replace(
+        state,
+        members={s.catalog_name: before.backends[s.name] for s in before.services if s.name in before.backends},
+        routes={s.catalog_name: s.route for s in before.services if s.catalog_name not in state.specified},
+        watched=state.specified,
+        applied=running,
+    )
 
 
 def reduce(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
     """The next state and what to do now."""
     match event:
+        case NamesRead(names, at):
+            return _named(state, frozenset(names), at)
         case CatalogRead(catalog, at):
             return _read(state, catalog, at)
         case RegistryLost(service, reason):
@@ -163,18 +226,49 @@ def reduce(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
             return _decide(state, at)
 
 
+def _found(state: State) -> Iterator[tuple[RoutedService, str]]:
+    """The services that only the registry knows, by name, each with what somebody else has already or nothing."""
+    taken = {service.route.claim: f"the stack's {service.name}" for service in state.settings.services}
+    names = {service.name for service in state.settings.services}
+    for name, route in sorted(state.routes.items()):
+        holder = f"the stack's {name}" if name in names else taken.get(route.claim, "")
+        what = f"the name {name}" if name in names else route.claim
+        yield RoutedService(name, name, route), f"{what} belongs to {holder}" if holder else ""
+        taken.setdefault(route.claim, name)
+
+
+def _named(state: State, names: frozenset[str], at: float) -> tuple[State, tuple[Command, ...]]:
+    state = replace(state, names=names, registry_lost=_without(state.registry_lost, ""))
+    new = sorted(name for name in names - state.watched if DNS_LABEL.match(name))
+    state, commands = _decide(replace(state, watched=state.watched | frozenset(new)), at)
+    return state, (*map(Watch, new), *commands)
+
+
 def _read(state: State, catalog: Catalog, at: float) -> tuple[State, tuple[Command, ...]]:
-    state = replace(
-        state,
-        set_aside={**state.set_aside, catalog.service: catalog.set_aside},
-        registry_lost={name: why for name, why in state.registry_lost.items() if name != catalog.service},
-    )
-    served = _served(state, catalog.service)
+    name = catalog.service
+    state = replace(state, registry_lost=_without(state.registry_lost, name))
+    state = _routed(replace(state, set_aside={**state.set_aside, name: catalog.set_aside}), catalog)
+    served = state.members.get(name, ())
     if catalog.entries or not served:
-        return _decide(_want(state, catalog.service, backends(servable(catalog.entries))), at)
-    if catalog.service in state.doubted:
+        return _decide(_want(state, name, backends(servable(catalog.entries))), at)
+    if name in state.doubted:
         return state, ()  # it is being asked about already
-    return replace(state, doubted={**state.doubted, catalog.service: at + DOUBT}), (Ask(catalog.service, served),)
+    return replace(state, doubted={**state.doubted, name: at + DOUBT}), (Ask(name, served),)
+
+
+def _routed(state: State, catalog: Catalog) -> State:
+    """How a service that the spec does not name asks to be reached: its first registration that says so decides."""
+    name = catalog.service
+    if name in state.specified or not catalog.entries:
+        return state
+    aside, found = list(catalog.set_aside), None
+    for entry in sorted(catalog.entries, key=lambda entry: entry.id):
+        try:
+            found = found or route_of_registration(name, entry.tags, dict(entry.meta), state.settings.domain)
+        except ValueError as problem:
+            aside.append(SetAside(entry.id, name, str(problem)))
+    routes = {**state.routes, name: found} if found else _without(state.routes, name)
+    return replace(state, routes=routes, set_aside={**state.set_aside, name: tuple(aside)})
 
 
 def _answered(state: State, service: str, alive: tuple[Backend, ...], at: float) -> tuple[State, tuple[Command, ...]]:
@@ -186,24 +280,40 @@ def _answered(state: State, service: str, alive: tuple[Backend, ...], at: float)
 
 
 def _want(state: State, service: str, members: tuple[Backend, ...]) -> State:
-    names = [routed.name for routed in state.settings.services if routed.catalog_name == service]
-    doubted = {name: until for name, until in state.doubted.items() if name != service}
-    return replace(state, wanted={**state.wanted, **dict.fromkeys(names, members)}, doubted=doubted)
-
-
-def _served(state: State, service: str) -> tuple[Backend, ...]:
-    """What the config that is wanted has for a catalog name."""
-    names = [routed.name for routed in state.settings.services if routed.catalog_name == service]
-    return next((state.wanted[name] for name in names if state.wanted.get(name)), ())
+    return replace(state, members={**state.members, service: members}, doubted=_without(state.doubted, service))
 
 
 def _decide(state: State, at: float) -> tuple[State, tuple[Command, ...]]:
+    state, gone = _forget(state)
     tokens = min(BURST, state.tokens + max(0.0, at - state.refilled_at) * REFILL)
     state = replace(state, tokens=tokens, refilled_at=at)
-    if state.applying or state.wanted == state.applied:
-        return state, ()
-    if state.rejected and state.rejected.backends == state.wanted and at < state.rejected.at + RETRY_REJECTED:
-        return state, (WakeAt(state.rejected.at + RETRY_REJECTED),)
+    wanted = state.wanted
+    if state.applying or wanted == state.applied:
+        return state, gone
+    if state.rejected and state.rejected.target == wanted and at < state.rejected.at + RETRY_REJECTED:
+        return state, (*gone, WakeAt(state.rejected.at + RETRY_REJECTED))
     if tokens < 1:
-        return state, (WakeAt(at + (1 - tokens) / REFILL),)
-    return replace(state, tokens=tokens - 1, applying=True), (Apply(state.wanted),)
+        return state, (*gone, WakeAt(at + (1 - tokens) / REFILL))
+    return replace(state, tokens=tokens - 1, applying=True), (*gone, Apply(wanted))
+
+
+def _forget(state: State) -> tuple[State, tuple[Command, ...]]:
+    """Services that are neither in the spec nor in the registry any more, and have no instance left."""
+    if state.names is None:
+        return state, ()
+    known = state.specified | state.names
+    gone = sorted(name for name in {*state.watched, *state.routes} - known if not state.members.get(name))
+    if not gone:
+        return state, ()
+    return replace(
+        state,
+        members=_without(state.members, *gone),
+        routes=_without(state.routes, *gone),
+        set_aside=_without(state.set_aside, *gone),
+        registry_lost=_without(state.registry_lost, *gone),
+        watched=state.watched - frozenset(gone),
+    ), tuple(Unwatch(name) for name in gone if name in state.watched)
+
+
+def _without(mapping: Mapping[str, T], *names: str) -> Mapping[str, T]:
+    return {name: value for name, value in mapping.items() if name not in names}

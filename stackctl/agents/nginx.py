@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackctl.domain.balancer import Backends, RunningConfig
+from stackctl.domain.balancer import RunningConfig, Target
 from stackctl.errors import StackctlError
-from stackctl.probing.wire import backends_from_json, backends_to_json
+from stackctl.probing.wire import target_from_json, target_to_json
 from stackctl.rendering.nginx import STATUS_PORT, RenderedConfig
 
 SHUTTING_DOWN = "worker process is shutting down"
@@ -51,13 +51,13 @@ class Nginx:
                 file.write(secrets.token_hex(16))
         return path.read_text()
 
-    def write_first(self, rendered: RenderedConfig, backends: Backends) -> None:
+    def write_first(self, rendered: RenderedConfig, target: Target) -> None:
         """The config that nginx starts with; an existing one stays."""
         if not self.config.exists():
-            self._remember(rendered, backends)
+            self._remember(rendered, target)
             _write(self.config, rendered.text)
 
-    async def apply(self, rendered: RenderedConfig, backends: Backends, *, timeout: float = 10.0) -> None:
+    async def apply(self, rendered: RenderedConfig, target: Target, *, timeout: float = 10.0) -> None:
         """Candidate → test → atomic rename → reload → confirmed by what fresh connections see.
 
         Raises `StackctlError` where nginx refuses the candidate (the running config and file stay as they were) or
@@ -66,7 +66,7 @@ class Nginx:
         candidate = self.run / "candidate.conf"
         _write(candidate, rendered.text)
         await self._test(candidate)
-        self._remember(rendered, backends)
+        self._remember(rendered, target)
         previous = self.config.read_text()
         candidate.replace(self.config)
         try:
@@ -87,14 +87,14 @@ class Nginx:
         await _until(lambda: self._confirmed(before, revision), timeout, f"revision {revision}")
 
     async def running(self) -> RunningConfig:
-        """What the running nginx serves, asked over a fresh connection; backends from the record of that revision."""
+        """What the running nginx serves, asked over a fresh connection; the target from the record of that revision."""
         revision = await self.revision()
         try:
             record = json.loads(self._record(revision).read_text())
         except FileNotFoundError:
             message = f"nginx runs revision {revision}, which was never applied here"
             raise StackctlError("revision-unknown", message) from None
-        return RunningConfig(revision, backends_from_json(record["backends"]))
+        return RunningConfig(revision, target_from_json(record["target"]))
 
     def text(self, revision: str) -> str:
         """The config's text as it was applied under that revision; raises `OSError` where it never was."""
@@ -149,10 +149,10 @@ class Nginx:
     def _record(self, revision: str) -> Path:
         return self.run / "revisions" / f"{revision}.json"
 
-    def _remember(self, rendered: RenderedConfig, backends: Backends) -> None:
+    def _remember(self, rendered: RenderedConfig, target: Target) -> None:
         record = self._record(rendered.revision)
         record.parent.mkdir(exist_ok=True)
-        _write(record, json.dumps({"backends": backends_to_json(backends), "text": rendered.text}))
+        _write(record, json.dumps({"target": target_to_json(target), "text": rendered.text}))
         kept = sorted(record.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)
         for old in kept[:-KEPT_REVISIONS]:
             old.unlink()

@@ -2,7 +2,7 @@
 
 STACKCTL_STACK      the stack that it registers for
 STACKCTL_NETWORK    the network on which instances are asked and registered
-STACKCTL_REGISTRY   consul://consul-agent:8500
+STACKCTL_REGISTRY   consul://consul-agent:8500; without it, what /etc/stackctl/registry.json says
 STACKCTL_OWNER      whose registrations are its own, the same after every restart: <stack>/<host>
 STACKCTL_HOST_IP    the host's address, for instances that are registered by it (optional)
 STACKCTL_RELIST     seconds between two looks at everything (default 2)
@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from stackctl.agents import settings
 from stackctl.agents.loop import Log, run, serve
 from stackctl.agents.registrar import Registrar
-from stackctl.agents.settings import registry_url
+from stackctl.agents.registries import open_registry
 from stackctl.domain.conventions import Scope
+from stackctl.domain.registry import RegistrySettings
 from stackctl.engine.events import SOCKET, EngineSocket
 from stackctl.errors import StackctlError
-from stackctl.registry.consul import Consul
 
 NAME = "registrator"
 NOBODY = 65534
@@ -33,7 +34,7 @@ class Settings:
     """What the registrator is told by its environment."""
 
     scope: Scope
-    registry: str
+    registry: RegistrySettings
     relist: float = 2.0
 
     @classmethod
@@ -46,7 +47,8 @@ class Settings:
                 owner=environment["STACKCTL_OWNER"],
                 host=environment.get("STACKCTL_HOST_IP", ""),
             )
-            registry = registry_url(environment["STACKCTL_REGISTRY"])
+            url = environment.get("STACKCTL_REGISTRY", "").replace("consul://", "http://", 1)
+            registry = RegistrySettings("consul", url=url) if url else settings.registry()
             return cls(scope, registry, float(environment.get("STACKCTL_RELIST", "2")))
         except KeyError as missing:
             raise StackctlError("registrator-settings", f"{missing.args[0]} is not set") from missing
@@ -64,12 +66,12 @@ def drop_privileges(socket: str) -> None:
 
 async def registrator(environment: Mapping[str, str], log: Log) -> None:
     """Register until cancelled."""
-    settings = Settings.of(environment)
+    told = Settings.of(environment)
     drop_privileges(SOCKET)
-    async with EngineSocket(SOCKET) as engine, Consul(settings.registry) as registry:
-        registrar = Registrar(settings.scope, engine, registry, log, relist=settings.relist)
+    async with EngineSocket(SOCKET) as engine, open_registry(told.registry) as registry:
+        registrar = Registrar(told.scope, engine, registry, log, relist=told.relist)
         async with await serve(NAME, registrar.health, registrar.metrics):
-            log("started", stack=settings.scope.stack, owner=settings.scope.owner)
+            log("started", stack=told.scope.stack, owner=told.scope.owner)
             await registrar.run()
 
 

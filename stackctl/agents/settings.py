@@ -1,26 +1,36 @@
-"""What a balancer's agent and probe are told at the start, read from the container's files."""
+"""What agents are told at their start, read from the container's files; the planner writes them."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from stackctl.domain.balancer import BalancerSettings, RoutedService
-from stackctl.domain.stack import Route
+from stackctl.domain.registry import RegistrySettings
+from stackctl.domain.route import Route
 
-SETTINGS = Path("/etc/stackctl/balancer.json")
+BALANCER = Path("/etc/stackctl/balancer.json")
+REGISTRY = Path("/etc/stackctl/registry.json")
 
 
-def load(path: Path = SETTINGS) -> BalancerSettings:
+def balancer(path: Path = BALANCER) -> BalancerSettings:
     """The settings that were rendered for this balancer."""
     data = json.loads(path.read_text())
-    services = tuple(
-        RoutedService(service["name"], service["catalog_name"], Route(**service["route"]))
-        for service in data["services"]
+    return BalancerSettings(
+        **{**data, "registry": _registry(data["registry"]), "services": tuple(map(_routed, data["services"]))}
     )
-    return BalancerSettings(**{**data, "services": services})
 
 
-def registry_url(registry: str) -> str:
-    """`consul://host:port` as the address of Consul's HTTP API."""
-    return registry.replace("consul://", "http://", 1)
+def registry(path: Path = REGISTRY) -> RegistrySettings:
+    """The settings that were rendered for an agent that needs the registry only."""
+    return _registry(json.loads(path.read_text()))
+
+
+def _routed(data: dict[str, Any]) -> RoutedService:
+    return RoutedService(data["name"], data["catalog_name"], Route(**data["route"]))
+
+
+def _registry(data: dict[str, Any]) -> RegistrySettings:
+    lists = {name: tuple(members) for name, members in data["lists"].items()}
+    return RegistrySettings(**{**data, "sentinels": tuple(data["sentinels"]), "lists": lists})

@@ -7,6 +7,7 @@ import socket
 
 from stackctl.app.project import Project
 from stackctl.domain.instance import EngineState
+from stackctl.domain.stack import ConsulRegistry
 from stackctl.engine.client import engine_address
 from stackctl.engine.observe import publishers
 from stackctl.errors import StackctlError
@@ -20,8 +21,9 @@ def check_ports(project: Project, seen: EngineState) -> None:
     names = {instance.id for instance in seen.instances}
     balancer = project.stack.balancer
     wanted = dict.fromkeys(range(balancer.http, balancer.http + balancer.replicas), "balancer.http")
-    if project.stack.registry.ui:
-        wanted[project.stack.registry.ui] = "registry.consul.ui"
+    registry = project.stack.registry
+    if isinstance(registry, ConsulRegistry) and registry.ui:
+        wanted[registry.ui] = "registry.consul.ui"
     client = project.engine.client
     for port, key in wanted.items():
         if port in own:

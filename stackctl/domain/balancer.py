@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stackctl.domain.catalog import CatalogEntry
 from stackctl.domain.instance import Endpoint
-from stackctl.domain.stack import Route
+from stackctl.domain.registry import RegistrySettings
+from stackctl.domain.route import Route
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,18 +31,34 @@ class RoutedService:
 
 @dataclass(frozen=True, slots=True)
 class BalancerSettings:
-    """What a balancer is told once, at its start; times in seconds."""
+    """What a balancer is told once, at its start; times in seconds.
+
+    `services` are those of the spec; others are found in the registry. `https` and `tls` say whether these entries are
+    open, `template` is the text of the user's own template, `empty` the status for a service without an instance.
+    """
 
     stack: str
     domain: str
     stub_status: bool
     connect_timeout: float
     shutdown_timeout: float
-    registry: str
+    registry: RegistrySettings
     services: tuple[RoutedService, ...]
+    https: bool = False
+    tls: bool = False
+    template: str = ""
+    empty: int = 503
 
 
 Backends = Mapping[str, tuple[Backend, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a config is made of: the services that are routed, and the backends of each by the service's name."""
+
+    services: tuple[RoutedService, ...] = ()
+    backends: Backends = field(default_factory=dict)
 
 
 def backends(entries: Iterable[CatalogEntry]) -> tuple[Backend, ...]:
@@ -54,4 +71,9 @@ class RunningConfig:
     """What the running nginx itself says it serves."""
 
     revision: str
-    backends: Backends
+    target: Target
+
+    @property
+    def backends(self) -> Backends:
+        """The backends by service."""
+        return self.target.backends

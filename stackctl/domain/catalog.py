@@ -56,6 +56,15 @@ class CatalogEntry:
     draining: bool = False
     weight: int = 1
     tags: tuple[str, ...] = ()
+    meta: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of all services that the registry has; `index` is for the next blocking query."""
+
+    services: tuple[str, ...] = ()
+    index: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Role = Literal["consul", "registrator", "balancer", "service"]
+Role = Literal["consul", "redis", "sentinel", "registrator", "balancer", "service"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from stackctl.domain.instance import Endpoint
+from stackctl.domain.route import Route
+
 EngineKind = Literal["compose", "swarm", "hosts"]
 Registering = Literal["registrator", "self", "api", "none"]
 Addressing = Literal["container", "host"]
@@ -20,19 +23,6 @@ class Check:
     interval: float = 1.0
     timeout: float = 1.0
     deregister_after: float = 5400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """How the entry reaches a service: by path prefix, by virtual host, or by a tcp port of its own."""
-
-    kind: Literal["path", "host", "tcp"]
-    path: str = "/"
-    host: str = ""
-    port: int = 0
-
-    def __str__(self) -> str:
-        return {"path": self.path, "host": f"host:{self.host}", "tcp": f"tcp:{self.port}"}[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +52,76 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class ConsulRegistry:
-    """A Consul cluster: servers with quorum, one client agent; `ui` is the port on 127.0.0.1, or None."""
+    """A Consul cluster: servers with quorum, one client agent; `ui` is the port on 127.0.0.1, or None.
+
+    `subnet` is the stack's network where containers resolve names through the client agent, else empty. Checks that run
+    a script are refused unless `script_checks`.
+    """
 
     servers: int = 3
     ui: int | None = None
+    subnet: str = ""
+    script_checks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RedisRegistry:
+    """A Redis master with replicas and Sentinels; a registration lives for `ttl` seconds without a heartbeat."""
+
+    replicas: int = 1
+    sentinels: int = 3
+    ttl: float = 12.0
+    prefix: str = "/work"
+    password: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StaticRegistry:
+    """A list of instances that is fixed when the stack is launched; nobody watches."""
+
+
+Registry = ConsulRegistry | RedisRegistry | StaticRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Paths on this machine of a PEM certificate chain and its key."""
+
+    chain: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Balancer:
-    """The entry: nginx with its agent."""
+    """The entry: nginx with its agent.
+
+    `http`, `https` and `tls` are published ports: plain, with TLS terminated here (by `certificate`, else by one from a
+    local authority of stackctl's own), and with TLS passed on to the instance that the hello names. `tcp` are ports
+    published for services that only the registry knows. `template` is the path of the user's own template. `empty` is
+    the status for a service without a passing instance.
+    """
 
     replicas: int = 1
     http: int = 80
     domain: str = "localhost"
     stub_status: bool = False
     connect_timeout: float = 0.5
+    https: int | None = None
+    tls: int | None = None
+    tcp: tuple[int, ...] = ()
+    certificate: Certificate | None = None
+    template: str = ""
+    empty: Literal[502, 503] = 503
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """Endpoints that stackctl registers and does not run."""
+
+    name: str
+    endpoints: tuple[Endpoint, ...]
+    route: Route | None = None
+    check: Check = Check()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +131,11 @@ class Stack:
     name: str
     services: tuple[Service, ...]
     engine: EngineKind = "compose"
-    registry: ConsulRegistry = ConsulRegistry()
+    registry: Registry = ConsulRegistry()
     balancer: Balancer = Balancer()
     origin: str = "stack.yaml"
     folder: str = "."
+    external: tuple[External, ...] = ()
 
     def service(self, name: str) -> Service | None:
         """The service of that name, or None."""

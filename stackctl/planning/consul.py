@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from stackctl.domain.desired import HealthCheck, Published, Workload
+from stackctl.domain.registry import RegistrySettings
 from stackctl.domain.stack import ConsulRegistry, Stack
 
 AGENT = "consul-agent"
@@ -23,14 +24,19 @@ def server_names(registry: ConsulRegistry) -> tuple[str, ...]:
     return tuple(f"consul-{number}" for number in range(1, registry.servers + 1))
 
 
-def workloads(stack: Stack, image: str) -> tuple[Workload, ...]:
+def settings() -> RegistrySettings:
+    """How agents reach it: the client agent finds the servers itself."""
+    return RegistrySettings("consul", url=f"http://{AGENT}:8500")
+
+
+def workloads(stack: Stack, registry: ConsulRegistry, image: str) -> tuple[Workload, ...]:
     """The servers, each with a volume of its own, and the client agent."""
-    names = server_names(stack.registry)
+    names = server_names(registry)
     own = {"server": True, "bootstrap_expect": len(names), "retry_join": list(names)}
     servers = tuple(
         _node(stack, name, f"{LINK_LOCAL}.{number}", image, own) for number, name in enumerate(names, start=1)
     )
-    ports = (Published(stack.registry.ui, 8500, "127.0.0.1"),) if stack.registry.ui else ()
+    ports = (Published(registry.ui, 8500, "127.0.0.1"),) if registry.ui else ()
     client = _node(stack, AGENT, AGENT_ADDRESS, image, {"server": False, "retry_join": list(names)})
     return (*servers, replace(client, published=ports))
 

@@ -12,12 +12,13 @@ from stackctl.domain.desired import Desired, HealthCheck, Published, Workload
 from stackctl.domain.stack import Check, Service, Stack
 from stackctl.domain.verdict import Expectation, ExpectedService
 from stackctl.domain.wishes import ignored, of_port, wishes
-from stackctl.planning import consul
+from stackctl.planning import registries
+from stackctl.planning.labels import settings_of
 
 REGISTRATOR = "registrator"
 BALANCER = "lb"
-REGISTRY = f"consul://{consul.AGENT}:8500"
 SETTINGS = "/etc/stackctl/balancer.json"
+REGISTRY_SETTINGS = "/etc/stackctl/registry.json"
 SOCKET = "/var/run/docker.sock"
 # Bash can ask by itself; a Python process for every check would cost more than the agent.
 ASK_HEALTH = "exec 3<>/dev/tcp/127.0.0.1/8090; printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3; grep -qm1 ' 200 ' <&3"
@@ -32,7 +33,8 @@ def network(stack: str) -> str:
 def component_images(stack: Stack) -> tuple[str, ...]:
     """The components whose images a stack needs: ours, and the bundled samples that it names."""
     samples = {service.image.value for service in stack.services if service.image.kind == "bundled"}
-    return ("consul", "registrator", "balancer", *sorted(samples))
+    agents = ("registrator", "balancer") if registries.has_registrator(stack) else ("balancer",)
+    return (*registries.components(stack), *agents, *sorted(samples))
 
 
 def topology(stack: Stack, images: Mapping[str, str], replicas: Mapping[str, int] | None = None) -> Desired:
@@ -45,8 +47,8 @@ def topology(stack: Stack, images: Mapping[str, str], replicas: Mapping[str, int
     return Desired(
         stack.name,
         (
-            *consul.workloads(stack, images["consul"]),
-            _registrator(stack, images["registrator"]),
+            *registries.workloads(stack, images),
+            *([_registrator(stack, images["registrator"])] if registries.has_registrator(stack) else []),
             _balancer(stack, images["balancer"]),
             *(_service(s, images, counts.get(s.name, s.replicas)) for s in stack.services),
         ),
@@ -74,12 +76,12 @@ def expectation(stack: Stack, replicas: Mapping[str, int] | None = None) -> Expe
 
 def registered_as(service: Service) -> str:
     """The name under which the registry knows a service: registrator's conventions in its labels beat the spec's."""
-    return catalog_name(_settings(service), service.name, service.port)
+    return catalog_name(settings_of(service), service.name, service.port)
 
 
 def is_registered(service: Service) -> bool:
     """Whether anybody registers a service; SERVICE_IGNORE among its settings says no."""
-    return service.register != "none" and not ignored(of_port(wishes(_settings(service)), service.port))
+    return service.register != "none" and not ignored(of_port(wishes(settings_of(service)), service.port))
 
 
 def balancer_settings(stack: Stack) -> BalancerSettings:
@@ -95,8 +97,11 @@ def balancer_settings(stack: Stack) -> BalancerSettings:
         stub_status=stack.balancer.stub_status,
         connect_timeout=stack.balancer.connect_timeout,
         shutdown_timeout=max((service.stop_grace for service in stack.services), default=30.0),
-        registry=REGISTRY,
+        registry=registries.settings(stack),
         services=routed,
+        https=stack.balancer.https is not None,
+        tls=stack.balancer.tls is not None,
+        empty=stack.balancer.empty,
     )
 
 
@@ -108,9 +113,9 @@ def _registrator(stack: Stack, image: str) -> Workload:
         environment={
             "STACKCTL_STACK": stack.name,
             "STACKCTL_NETWORK": network(stack.name),
-            "STACKCTL_REGISTRY": REGISTRY,
             "STACKCTL_OWNER": f"{stack.name}/{REGISTRATOR}",
         },
+        configs={REGISTRY_SETTINGS: asdict(registries.settings(stack))},
         binds={SOCKET: SOCKET},
         health=AGENT_HEALTH,
         # It starts as root, looks which group may read the engine's socket, and drops everything else.
@@ -160,16 +165,3 @@ def _service(service: Service, images: Mapping[str, str], replicas: int) -> Work
         stop_grace=service.stop_grace,
         extra=service.compose,
     )
-
-
-def _settings(service: Service) -> Mapping[str, str]:
-    """What the registrator will read off the service's containers: labels over environment."""
-    return {**_strings(service.compose.get("environment")), **_strings(service.compose.get("labels"))}
-
-
-def _strings(value: object) -> Mapping[str, str]:
-    """Labels or environment in either of Compose's forms, a mapping or a list of `key=value`, as a mapping."""
-    if isinstance(value, Mapping):
-        return {str(key): "" if item is None else str(item) for key, item in value.items()}
-    pairs = (str(item).partition("=") for item in value) if isinstance(value, list | tuple) else ()
-    return {key: item for key, _, item in pairs}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from stackctl.domain.balancer import Backend, Backends
+from stackctl.domain.balancer import Backend, Backends, RoutedService, Target
 from stackctl.domain.catalog import Catalog, CatalogEntry, SetAside
 from stackctl.domain.instance import Endpoint
 from stackctl.domain.observation import BalancerSeen, Traffic
+from stackctl.domain.route import Route
 
 Json = dict[str, Any]
 
@@ -28,6 +30,7 @@ def catalog_to_json(catalog: Catalog) -> Json:
                 "draining": entry.draining,
                 "weight": entry.weight,
                 "tags": list(entry.tags),
+                "meta": dict(entry.meta),
             }
             for entry in catalog.entries
         ],
@@ -39,7 +42,14 @@ def catalog_to_json(catalog: Catalog) -> Json:
 def catalog_from_json(data: Json) -> Catalog:
     """What `catalog_to_json` wrote."""
     entries = tuple(
-        CatalogEntry(**{**entry, "endpoint": Endpoint.parse(entry["endpoint"]), "tags": tuple(entry["tags"])})
+        CatalogEntry(
+            **{
+                **entry,
+                "endpoint": Endpoint.parse(entry["endpoint"]),
+                "tags": tuple(entry["tags"]),
+                "meta": tuple(sorted(entry["meta"].items())),
+            }
+        )
         for entry in data["entries"]
     )
     return Catalog(data["service"], entries, tuple(SetAside(**s) for s in data["set_aside"]), data["index"])
@@ -59,6 +69,18 @@ def backends_from_json(data: Json) -> Backends:
         name: tuple(Backend(b["id"], Endpoint.parse(b["endpoint"]), int(b["weight"])) for b in members)
         for name, members in data.items()
     }
+
+
+def target_to_json(target: Target) -> Json:
+    """What a config is made of."""
+    services = [{"name": s.name, "catalog_name": s.catalog_name, "route": asdict(s.route)} for s in target.services]
+    return {"services": services, "backends": backends_to_json(target.backends)}
+
+
+def target_from_json(data: Json) -> Target:
+    """What `target_to_json` wrote."""
+    services = (RoutedService(s["name"], s["catalog_name"], Route(**s["route"])) for s in data["services"])
+    return Target(tuple(services), backends_from_json(data["backends"]))
 
 
 def traffic_to_json(traffic: Traffic) -> Json:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from stackctl.domain.catalog import Catalog, Registration
+from stackctl.domain.catalog import Catalog, Names, Registration
 from stackctl.errors import StackctlError, Unreachable
 from stackctl.registry import consul_json
 
@@ -53,6 +53,15 @@ class Consul:
             return consul_json.catalog(service, answer, consul_json.next_index(index, headers.get("X-Consul-Index")))
         except (KeyError, TypeError, AttributeError) as error:
             raise self._lost(f"{path} answered something that Consul does not") from error
+
+    async def names(self, *, index: int = 0, wait: float = 0.0) -> Names:
+        """Every service in the catalog, Consul's own left out."""
+        query = {"index": str(index), "wait": f"{round(wait * 1000)}ms"} if index and wait else {}
+        answer, headers = await self._ask("GET", "/v1/catalog/services", query, wait=wait if index else 0.0)
+        if not isinstance(answer, dict):
+            raise self._lost("/v1/catalog/services answered something that Consul does not")
+        services = tuple(sorted(str(name) for name in answer if name != "consul"))
+        return Names(services, consul_json.next_index(index, headers.get("X-Consul-Index")))
 
     async def registrations(self) -> tuple[Registration, ...]:
         """What this agent holds."""

@@ -23,6 +23,7 @@ from stackctl.domain.instance import SAFE_ID, Endpoint
 
 # Consul does not tell how it checks a service, so that is written beside it.
 CHECK_META = "stackctl-check"
+OWN_META = frozenset({OWNER_META, INSTANCE_META, CHECK_META})
 NODE_MAINTENANCE = "_node_maintenance"
 MAX_WEIGHT = 256
 # Stands for an address that is none: the registration still holds its id.
@@ -69,6 +70,7 @@ def _entry(service: str, raw: Json) -> CatalogEntry:
         draining=bool(marks),
         weight=_weight(meta.get(WEIGHT_META, (own.get("Weights") or {}).get("Passing", 1))),
         tags=tuple(own.get("Tags") or ()),
+        meta=tuple(sorted((key, value) for key, value in meta.items() if key not in OWN_META)),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from stackctl.domain.catalog import WEIGHT_META, Catalog, CatalogEntry, Registration
+from stackctl.domain.catalog import WEIGHT_META, Catalog, CatalogEntry, Names, Registration
 from stackctl.errors import StackctlError, Unreachable
 
 
@@ -26,14 +26,16 @@ class Memory:
         del consistent
         self._answer()
         if index and wait:
-            try:
-                async with asyncio.timeout(wait), self._changed:
-                    await self._changed.wait_for(lambda: self._index != index)
-            except TimeoutError:
-                pass
-            self._answer()
+            await self._news(index, wait)
         entries = tuple(self._entry(held) for held in self._held.values() if held.service == service)
         return Catalog(service, entries, index=self._index)
+
+    async def names(self, *, index: int = 0, wait: float = 0.0) -> Names:
+        """Every name under which something is registered."""
+        self._answer()
+        if index and wait:
+            await self._news(index, wait)
+        return Names(tuple(sorted({held.service for held in self._held.values()})), self._index)
 
     async def registrations(self) -> tuple[Registration, ...]:
         """Everything that was registered."""
@@ -71,10 +73,18 @@ class Memory:
         self._reason = reason
         await self._wake()
 
+    async def _news(self, index: int, wait: float) -> None:
+        try:
+            async with asyncio.timeout(wait), self._changed:
+                await self._changed.wait_for(lambda: self._index != index)
+        except TimeoutError:
+            pass
+        self._answer()
+
     def _entry(self, held: Registration) -> CatalogEntry:
         entry = CatalogEntry(held.instance or held.id, held.service, held.endpoint, held.id, held.owner)
         weight = int(dict(held.meta).get(WEIGHT_META, "1"))
-        return replace(entry, weight=weight, tags=held.tags, **self._facts[held.id])
+        return replace(entry, weight=weight, tags=held.tags, meta=held.meta, **self._facts[held.id])
 
     def _answer(self) -> None:
         if self._reason:

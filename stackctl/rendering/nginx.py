@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import jinja2
 
-from stackctl.domain.balancer import Backend, Backends, BalancerSettings
+from stackctl.domain.balancer import Backend, BalancerSettings, Target
 from stackctl.domain.instance import Endpoint
 
 STATUS_PORT = 8089
@@ -29,13 +29,13 @@ class RenderedConfig:
 
 
 def render(
-    template: jinja2.Template, settings: BalancerSettings, backends: Backends, *, token: str, run: str
+    template: jinja2.Template, settings: BalancerSettings, target: Target, *, token: str, run: str
 ) -> RenderedConfig:
-    """The whole nginx.conf for these backends; services without any are answered with 503."""
-    known = {service.name: backends.get(service.name, ()) for service in settings.services}
+    """The whole nginx.conf of a target; docs/templates.md tells what a template is given."""
     body = template.render(
         settings=settings,
-        backends=known,
+        services=target.services,
+        backends=target.backends,
         run=run,
         status_port=STATUS_PORT,
         connect_timeout=_milliseconds(settings.connect_timeout),

@@ -43,6 +43,11 @@ def clashes(document: Document) -> Iterator[Finding]:
 def _claims(document: Document) -> Iterator[Claim]:
     yield from _port(("balancer", "http"), document.get("balancer", "http", default=80))
     yield from _port(("registry", "consul", "ui"), document.get("registry", "consul", "ui"), "127.0.0.1")
+    for key in ("https", "tls"):
+        yield from _port(("balancer", key), document.get("balancer", key))
+    extra = document.get("balancer", "tcp")
+    for index, port in enumerate(extra if isinstance(extra, list) else ()):
+        yield from _port(("balancer", "tcp", index), port)
     if str(document.get("balancer", "stub_status")).lower() == "true":
         yield Claim("the path /stub_status", ("balancer", "stub_status"))
     domain = document.get("balancer", "domain", default="localhost")
@@ -77,6 +82,8 @@ def _route(path: KeyPath, value: object, own_host: str) -> Iterator[Claim]:
             yield Claim(f"the host {route.host or own_host}", path)
         case "tcp":
             yield from _port(path, route.port)
+        case "tls":
+            yield Claim(f"the TLS name {route.host}", path)
 
 
 def _published(path: KeyPath, value: object) -> Iterator[Claim]:

@@ -66,6 +66,9 @@ DOMAIN = pattern(scalars.dns_name, scalars.DNS_NAME, 189)
 URL_PATH = pattern(scalars.url_path, scalars.URL_PATH)
 ROUTE = pattern(scalars.route, scalars.ROUTE)
 IMAGE = pattern(scalars.image, scalars.IMAGE)
+DNS = Scalar(scalars.dns, {"anyOf": [{"type": "boolean"}, {"type": "string", "pattern": "^[0-9.]+/[0-9]+$"}]})
+KEY_PREFIX = pattern(scalars.key_prefix, scalars.KEY_PREFIX, 64)
+PASSWORD = pattern(scalars.password, scalars.PASSWORD, 128)
 ENDPOINT = pattern(scalars.endpoint, ".+:[0-9]{1,5}")
 
 

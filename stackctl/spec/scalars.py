@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from ipaddress import ip_network
 
 from stackctl.domain.instance import DNS_LABEL, Endpoint
-from stackctl.domain.stack import Route
+from stackctl.domain.route import Route, parse_route
 from stackctl.spec.findings import Wrong, shown, suggestion
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
@@ -20,7 +21,9 @@ DNS_NAME = rf"{LABEL}(\.{LABEL})*"
 ROUTE_PATH = r"/|(/[A-Za-z0-9._~:@+,=-]+)+/?"
 _URL_CHARACTER = r"[A-Za-z0-9._~:@!&*()+,=/-]|%[0-9A-Fa-f]{2}"
 URL_PATH = rf"/({_URL_CHARACTER})*(\?({_URL_CHARACTER}|\?)*)?"
-ROUTE = rf"host|host:{DNS_NAME}|tcp:[0-9]{{1,5}}|{ROUTE_PATH}"
+ROUTE = rf"host|(host|tls):{DNS_NAME}|tcp:[0-9]{{1,5}}|{ROUTE_PATH}"
+KEY_PREFIX = r"(/[A-Za-z0-9._-]+)+"
+PASSWORD = r"[!-~]+"  # printable, without spaces: Redis splits its config files at them
 _PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
 IMAGE = (
     rf"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]+)?/)?{_PART}(/{_PART})*"
@@ -126,15 +129,45 @@ def url_path(value: object) -> str:
 def route(value: object) -> Route:
     """How the entry reaches a service; a bare `host` has no name yet, it is the service's."""
     written = text(value)
-    kind, colon, rest = written.partition(":")
-    if kind == "tcp" and colon:
+    kind, _, rest = written.partition(":")
+    if kind == "tcp" and rest:
         return Route("tcp", port=whole(rest, 1, 65535))
-    if kind == "host":
-        return Route("host", host=dns_name(rest) if colon else "")
-    if not re.fullmatch(ROUTE_PATH, written) or ".." in written:
-        hint = "/, /api, host, host:api.example.test or tcp:9999; leave it out for an internal service"
-        raise Wrong(f"{shown(written)} is no route", hint)
-    return Route("path", path=written.rstrip("/") or "/")
+    if kind in ("host", "tls") and rest:
+        dns_name(rest)
+    try:
+        return parse_route(written, own_host="")
+    except ValueError:
+        hint = "/, /api, host, host:api.example.test, tcp:9999, tls:db.example.test, or nothing for an internal service"
+        raise Wrong(f"{shown(written)} is no route", hint) from None
+
+
+def dns(value: object) -> bool | str:
+    """Whether containers ask the registry for names, or the subnet in which they do."""
+    if not isinstance(value, str) or value in ("true", "false"):
+        return flag(value)
+    try:
+        subnet = ip_network(value)
+        if subnet.version == 4 and 16 <= subnet.prefixlen <= 28:
+            return str(subnet)
+    except ValueError:
+        pass
+    raise Wrong(f"{shown(value)} is no subnet", "true, or an IPv4 network with 16 to 28 bits, as in 10.99.7.0/24")
+
+
+def key_prefix(value: object) -> str:
+    """What keys begin with."""
+    prefix = text(value)
+    if not re.fullmatch(KEY_PREFIX, prefix):
+        raise Wrong(f"{shown(prefix)} is no prefix of keys", "as in /work")
+    return prefix
+
+
+def password(value: object) -> str:
+    """A password that fits on a line of a config; a message never shows it."""
+    secret = text(value)
+    if not re.fullmatch(PASSWORD, secret) or len(secret) > 128 or set(secret) & set("\"'\\#"):
+        raise Wrong("a password of up to 128 printable characters is wanted, without spaces, quotes, \\ and #")
+    return secret
 
 
 def image(value: object) -> str:

@@ -5,11 +5,12 @@ Features that this version can't carry out are in it too; `unsupported` refuses 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
-from stackctl.domain.stack import Addressing, EngineKind, Registering, Route
+from stackctl.domain.route import Route
+from stackctl.domain.stack import Addressing, EngineKind, Registering
 from stackctl.spec import fields
 from stackctl.spec.fields import Extensible, Model, choice, duration, seconds, whole
 
@@ -26,6 +27,14 @@ class ConsulSpec(Model):
     ui: Annotated[int | None, fields.PORT] = Field(
         None, description="The port of the web UI and API on 127.0.0.1; not published without it."
     )
+    dns: Annotated[bool | str, fields.DNS] = Field(
+        False,
+        description="Containers resolve <service>.service.dc1.consul through the stack's own agent. `true` chooses a "
+        "subnet for the stack's network in 198.18.0.0/15; or name a free one: 10.99.7.0/24.",
+    )
+    script_checks: Annotated[bool, fields.FLAG] = Field(
+        False, description="Allow SERVICE_CHECK_SCRIPT: whoever can register may then run commands beside Consul."
+    )
 
 
 class RedisSpec(Model):
@@ -34,7 +43,8 @@ class RedisSpec(Model):
     replicas: Annotated[int, whole(0, 10)] = Field(1, description="Replicas beside the master.")
     sentinels: Annotated[int, choice(1, 3, 5, 7)] = Field(3, description="Sentinels that elect a new master.")
     ttl: Pause = duration("12s", "How long a registration lives without a heartbeat.")
-    prefix: Annotated[str, fields.URL_PATH] = Field("/work", description="What every key begins with.")
+    prefix: Annotated[str, fields.KEY_PREFIX] = Field("/work", description="What every key begins with.")
+    password: Annotated[str, fields.PASSWORD] = Field(description="What Redis and the Sentinels ask for.")
 
 
 class StaticSpec(Model):
@@ -51,6 +61,13 @@ class RegistrySpec(Model):
     static: StaticSpec | None = Field(None, description="A fixed list.")
 
 
+class CertificateSpec(Model):
+    """A certificate of your own, in PEM."""
+
+    chain: Annotated[str, fields.FOLDER] = Field(description="The file with the certificate and its issuers.")
+    key: Annotated[str, fields.FOLDER] = Field(description="The file with its key, not encrypted.")
+
+
 class BalancerSpec(Extensible):
     """The entry: nginx with an agent that follows the registry."""
 
@@ -58,6 +75,21 @@ class BalancerSpec(Extensible):
     http: Annotated[int, fields.PORT] = Field(80, description="The published port of the entry.")
     domain: Annotated[str, fields.DOMAIN] = Field(
         "localhost", description="Services routed by `host` answer as <service>.<domain>."
+    )
+    https: Annotated[int | None, fields.PORT] = Field(
+        None, description="The published port where TLS ends: the same routes as on `http`."
+    )
+    certificate: CertificateSpec | None = Field(
+        None, description="The certificate for `https`; without one, stackctl's own local authority issues it."
+    )
+    tls: Annotated[int | None, fields.PORT] = Field(
+        None, description="The published port where TLS is passed on to the services with a route `tls:NAME`."
+    )
+    tcp: list[Annotated[int, fields.PORT]] = Field(
+        default_factory=list, description="Ports published for tcp services that appear in the registry only."
+    )
+    empty: Annotated[Literal[502, 503], choice(502, 503)] = Field(
+        503, description="The status for a service without a passing instance."
     )
     stub_status: Annotated[bool, fields.FLAG] = Field(False, description="Serve nginx's counters at /stub_status.")
     connect_timeout: Annotated[float, seconds(0.001, 75.0)] = duration(
@@ -102,7 +134,11 @@ class ServiceSpec(Extensible):
     route: Annotated[Route | None, fields.ROUTE] = Field(
         None,
         description="How the entry reaches it: a path (/, /api), a virtual host (host = <service>.<domain>, "
-        "host:api.example.test) or a tcp port (tcp:9999); without it the service is internal.",
+        "host:api.example.test), a tcp port (tcp:9999) or the name in a TLS hello (tls:db.example.test); "
+        "without it the service is internal.",
+    )
+    strip_prefix: Annotated[bool, fields.FLAG] = Field(
+        False, description="Take the route's path away before an instance sees the request."
     )
     # `register` is a method of every abstract base class, pydantic's models among them.
     registering: Annotated[Registering, choice(*get_args(Registering))] = Field(

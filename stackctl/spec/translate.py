@@ -2,39 +2,98 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stackctl.domain.stack import Balancer, Check, ConsulRegistry, ImageSource, Route, Service, Stack
+from stackctl.domain.instance import Endpoint
+from stackctl.domain.route import Route
+from stackctl.domain.stack import (
+    Balancer,
+    Certificate,
+    Check,
+    ConsulRegistry,
+    External,
+    ImageSource,
+    RedisRegistry,
+    Registry,
+    Service,
+    Stack,
+    StaticRegistry,
+)
 from stackctl.spec.bundled import SAMPLE_IMAGES
-from stackctl.spec.schema import BalancerSpec, CheckSpec, ConsulSpec, ServiceSpec, StackSpec
+from stackctl.spec.schema import (
+    BalancerSpec,
+    CertificateSpec,
+    CheckSpec,
+    ConsulSpec,
+    ExternalSpec,
+    RegistrySpec,
+    ServiceSpec,
+    StackSpec,
+)
 
 
 def translate(spec: StackSpec, path: Path) -> Stack:
     """The stack that the spec at `path` describes."""
-    consul = spec.registry.consul or ConsulSpec()
     domain = spec.balancer.domain
     return Stack(
         name=spec.name,
         services=tuple(_service(name, service, domain, path.parent) for name, service in spec.services.items()),
         engine=spec.engine,
-        registry=ConsulRegistry(servers=consul.servers, ui=consul.ui),
-        balancer=_balancer(spec.balancer),
+        registry=_registry(spec.registry, spec.name),
+        balancer=_balancer(spec.balancer, path.parent),
         origin=str(path),
         folder=str(path.parent),
+        external=tuple(_external(name, external, domain) for name, external in spec.external.items()),
     )
 
 
-def _balancer(spec: BalancerSpec) -> Balancer:
+def _registry(spec: RegistrySpec, stack: str) -> Registry:
+    if spec.redis:
+        redis = spec.redis
+        return RedisRegistry(redis.replicas, redis.sentinels, redis.ttl, redis.prefix, redis.password)
+    if spec.static:
+        return StaticRegistry()
+    consul = spec.consul or ConsulSpec()
+    subnet = _subnet(stack) if consul.dns is True else consul.dns or ""
+    return ConsulRegistry(consul.servers, consul.ui, subnet, consul.script_checks)
+
+
+def _subnet(stack: str) -> str:
+    """One of the 512 /24 networks of 198.18.0.0/15, always the same for a stack's name.
+
+    RFC 2544 sets that range aside for benchmarks of routers, so that nobody's network is in it.
+    """
+    number = int(hashlib.sha256(stack.encode()).hexdigest(), 16) % 512
+    return f"198.{18 + number // 256}.{number % 256}.0/24"
+
+
+def _external(name: str, spec: ExternalSpec, domain: str) -> External:
+    endpoints = tuple(map(Endpoint.parse, spec.endpoints))
+    return External(name, endpoints, _route(spec.route, f"{name}.{domain}"), _check(spec.check))
+
+
+def _balancer(spec: BalancerSpec, folder: Path) -> Balancer:
     return Balancer(
         replicas=spec.replicas,
         http=spec.http,
         domain=spec.domain,
         stub_status=spec.stub_status,
         connect_timeout=spec.connect_timeout,
+        https=spec.https,
+        tls=spec.tls,
+        tcp=tuple(spec.tcp),
+        certificate=_certificate(spec.certificate, folder),
+        template=str((folder / spec.template).resolve()) if spec.template else "",
+        empty=spec.empty,
     )
+
+
+def _certificate(spec: CertificateSpec | None, folder: Path) -> Certificate | None:
+    return Certificate(str((folder / spec.chain).resolve()), str((folder / spec.key).resolve())) if spec else None
 
 
 def _service(name: str, spec: ServiceSpec, domain: str, folder: Path) -> Service:
@@ -43,7 +102,7 @@ def _service(name: str, spec: ServiceSpec, domain: str, folder: Path) -> Service
         image=_image(spec, folder),
         port=spec.port,
         replicas=spec.replicas,
-        route=_route(spec.route, f"{name}.{domain}"),
+        route=_route(spec.route, f"{name}.{domain}", strip=spec.strip_prefix),
         register=spec.registering,
         address=spec.address,
         check=_check(spec.check),
@@ -60,8 +119,10 @@ def _image(spec: ServiceSpec, folder: Path) -> ImageSource:
     return ImageSource("bundled" if image in SAMPLE_IMAGES else "reference", image)
 
 
-def _route(route: Route | None, own_host: str) -> Route | None:
-    return replace(route, host=own_host) if route and route.kind == "host" and not route.host else route
+def _route(route: Route | None, own_host: str, *, strip: bool = False) -> Route | None:
+    if route and route.kind == "host" and not route.host:
+        return replace(route, host=own_host)
+    return replace(route, strip=strip) if route and route.kind == "path" else route
 
 
 def _check(spec: CheckSpec) -> Check:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stackctl.agents.probe import without_vote
+from stackctl.agents.cluster import without_vote
 
 
 def member(name: str, role: str = "server", state: str = "alive") -> dict[str, str]:
