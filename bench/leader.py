@@ -20,7 +20,7 @@ from bench.asking import PACE, first_answer
 from bench.load import load
 from bench.losing import told
 from bench.ours import Stack, stack
-from bench.running import Engine, Failed, address, removed, started
+from bench.running import Engine, Failed, removed, started
 
 RATE, CLIENTS = 50, 10
 SERVERS = 3
@@ -44,12 +44,18 @@ async def default_timing() -> AsyncIterator[Stack]:
             await made.compose("down", "--volumes")
 
 
+def _advertised(server: Container) -> str:
+    """The address by which the other servers know it."""
+    networks = server.attrs["NetworkSettings"]["Networks"].values()
+    return str(next(iter(networks))["IPAMConfig"]["LinkLocalIPs"][0])
+
+
 async def leader(engine: Engine, made: Stack, rounds: int) -> list[dict[str, Any]]:
     """For each round: seconds to a new leader, seconds to the new instance's first answer, the load's report."""
     results = []
     for number in range(rounds):
         old = str(_consul(made, "/v1/status/leader"))
-        victim = next(c for c in _servers(engine, made) if address(c) == old.partition(":")[0])
+        victim = next(c for c in _servers(engine, made) if _advertised(c) == old.partition(":")[0])
         try:
             with removed(engine.twin(made.name, number)) as twin:
                 results.append(await _one(made, old, victim, twin))

@@ -6,7 +6,8 @@ from stackctl.domain.balancer import Backend, Backends
 from stackctl.domain.catalog import Catalog, CatalogEntry
 from stackctl.domain.instance import Endpoint, EngineState, Health, Instance, State
 from stackctl.domain.observation import BalancerSeen, Observation, Traffic
-from stackctl.domain.stack import Balancer, Check, ImageSource, Route, Service, Stack
+from stackctl.domain.route import Route
+from stackctl.domain.stack import Balancer, Check, ImageSource, Service, Stack
 
 IMAGES = {"consul": "consul:1", "registrator": "registrator:1", "balancer": "balancer:1", "whoami": "whoami:1"}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jinja2
@@ -39,7 +40,7 @@ from stackctl.domain.balancer import Backend, BalancerSettings, Target
 from stackctl.domain.instance import Endpoint
 from stackctl.errors import StackctlError, Unreachable
 from stackctl.ports import Registry
-from stackctl.rendering.nginx import RenderedConfig, render
+from stackctl.rendering.nginx import OWN, RenderedConfig, render
 from stackctl.rendering.templates import environment
 
 TEMPLATES = Path("/opt/stackctl/templates/nginx")
@@ -73,7 +74,8 @@ class Balancer:
         """Well while the registry answers and nginx takes what it is given; who is set aside is told as well."""
         state = self._state
         reasons = (*dict.fromkeys(state.registry_lost.values()), state.rejected.reason if state.rejected else "")
-        return Health(tuple(filter(None, reasons)), {"set_aside": state.problems})
+        rejected = state.rejected.reason if state.rejected else ""
+        return Health(tuple(filter(None, reasons)), {"set_aside": state.problems, "rejected": rejected})
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -221,10 +223,16 @@ def render_config(template: jinja2.Template, told: BalancerSettings, target: Tar
     return render(template, told, target, token=nginx.token(), run=str(nginx.run))
 
 
+def template_of(told: BalancerSettings) -> jinja2.Template:
+    """The stack's own template, or stackctl's."""
+    own = {OWN: told.template} if told.template else {}
+    return environment(TEMPLATES, own).get_template(OWN if told.template else "nginx.conf.j2")
+
+
 async def main() -> None:
     """The agent of one balancer."""
     told = settings.balancer()
-    template = environment(TEMPLATES).get_template("nginx.conf.j2")
+    template = template_of(told)
     async with open_registry(told.registry) as registry:
         balancer = Balancer(told, Nginx(), template, registry)
         await serve("balancer", balancer.health, balancer.metrics)
@@ -235,8 +243,13 @@ def write_first() -> None:
     """A config that answers 503 for every service: nobody is known yet."""
     told, nginx = settings.balancer(), Nginx()
     empty = Target(told.services, {service.name: () for service in told.services})
-    template = environment(TEMPLATES).get_template("nginx.conf.j2")
-    nginx.write_first(render_config(template, told, empty, nginx), empty)
+    try:
+        rendered = render_config(template_of(told), told, empty, nginx)
+    except jinja2.TemplateError as error:
+        # The agent will say so too, for as long as it lasts; traffic does not wait for it.
+        log("own template failed", level="error", reason=str(error))
+        rendered = render_config(template_of(replace(told, template="")), told, empty, nginx)
+    nginx.write_first(rendered, empty)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections import Counter
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from stackctl.agents.nginx import Nginx
 from stackctl.domain.balancer import Backends
@@ -28,6 +30,7 @@ async def inspect(nginx: Nginx) -> BalancerSeen:
     workers = nginx.workers()
     text = nginx.config.read_text()
     claimed = next(iter(CLAIM.findall(text)), "")
+    answer = await _agent_answer()
     edited = not claimed or revision_of(text, claimed=claimed, token=nginx.token()) != claimed
     backends, dropped, tampered, reloaded = running.backends, {}, "", False
     if edited:
@@ -48,7 +51,8 @@ async def inspect(nginx: Nginx) -> BalancerSeen:
         reloaded=reloaded,
         shutting_down=sum(worker.shutting_down for worker in workers),
         connections=connections(),
-        agent="" if await _agent_answers() else "its agent does not answer",
+        agent="its agent does not answer" if answer is None else "",
+        rejected=str((answer or {}).get("rejected", "")),
     )
 
 
@@ -92,14 +96,14 @@ def _loaded_since(nginx: Nginx) -> bool:
     return bool(started) and boot + min(started) + CLOCK_TICK >= nginx.config.stat().st_ctime
 
 
-async def _agent_answers() -> bool:
-    """A frozen agent still has its connections accepted by the kernel, so only an answer counts."""
+async def _agent_answer() -> dict[str, Any] | None:
+    """What the agent beside it says. The kernel accepts for a frozen one too: only words count."""
     try:
         async with asyncio.timeout(0.5):
             reader, writer = await asyncio.open_connection("127.0.0.1", AGENT_PORT)
             writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
-            answered = await reader.readline()
+            answer: dict[str, Any] = json.loads((await reader.read()).partition(b"\r\n\r\n")[2])
             writer.close()
-            return bool(answered)
-    except (OSError, TimeoutError):
-        return False
+            return answer
+    except (OSError, TimeoutError, ValueError):
+        return None

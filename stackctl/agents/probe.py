@@ -1,8 +1,6 @@
 """The probe: answers questions about the stack from inside its network, one JSON line each.
 
-`registry` (a consistent read), `balancer` (what the nginx here really runs), `traffic` (requests through it),
-`config`, `cluster` (members, leader, raft peers), `health` (of an agent), `token`, `maintain` (drain mark on or off).
-It ends when its input does.
+A question is {"ask": NAME, …}; NAME is a method of `Answers`, the rest are its words. It ends when its input does.
 """
 
 from __future__ import annotations
@@ -10,50 +8,105 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
-from stackctl.agents import settings
+from stackctl.agents import asking, settings
 from stackctl.agents.cluster import cluster, weaknesses
-from stackctl.agents.inspection import AGENT_PORT, inspect
+from stackctl.agents.inspection import AGENT_PORT, connections, inspect
 from stackctl.agents.nginx import Nginx
 from stackctl.agents.registries import open_registry
+from stackctl.domain.conventions import Question
+from stackctl.domain.instance import Endpoint
 from stackctl.errors import StackctlError
 from stackctl.ports import Registry
+from stackctl.probing.dns import answers
 from stackctl.probing.http import Way, traffic
-from stackctl.probing.wire import balancer_to_json, catalog_to_json, traffic_to_json
+from stackctl.probing.tcp import TcpWay, tcp_traffic
+from stackctl.probing.wire import balancer_to_json, catalog_to_json, registration_from_json, traffic_to_json
 from stackctl.rendering.nginx import TOKEN_PLACEHOLDER
 
 
-class Probe:
-    """Answers questions; keeps one connection to the registry and none to the balancer."""
+class Answers:
+    """What can be asked; keeps one connection to the registry and none to the balancer.
+
+    Answers are JSON values; `StackctlError` or `OSError` is raised where there is none.
+    """
 
     def __init__(self, registry: Registry, nginx: Nginx) -> None:
         self._registry = registry
         self._nginx = nginx
 
-    async def answer(self, question: dict[str, Any]) -> Any:
-        """The answer as JSON values; raises `StackctlError` or `OSError` where there is none."""
-        match question:
-            case {"ask": "registry", "services": services}:
-                weak = await weaknesses(self._registry)
-                catalogs = [await self._registry.catalog(service, consistent=True) for service in services]
-                return {"catalogs": [catalog_to_json(catalog) for catalog in catalogs], "voteless": weak}
-            case {"ask": "balancer"}:
-                return balancer_to_json(await inspect(self._nginx))
-            case {"ask": "traffic", "way": way, "expected": expected}:
-                return traffic_to_json(traffic(Way(**way), self._nginx.token(), expected=expected))
-            case {"ask": "config"}:
-                return await config(self._nginx)
-            case {"ask": "cluster"}:
-                return await cluster(self._registry)
-            case {"ask": "health", "host": host}:
-                return await health(host)
-            case {"ask": "token"}:
-                return self._nginx.token()
-            case {"ask": "maintain", "registration": registration, "reason": reason}:
-                await self._registry.maintain(registration, reason)
-                return None
-        raise StackctlError("probe-unknown-question", f"the probe does not know {question.get('ask')!r}")
+    async def registry(self, services: list[str]) -> Any:
+        """A consistent read of these services, by catalog name, and what makes the registry weak."""
+        weak = await weaknesses(self._registry)
+        catalogs = [await self._registry.catalog(service, consistent=True) for service in services]
+        return {"catalogs": [catalog_to_json(catalog) for catalog in catalogs], "voteless": weak}
+
+    async def names(self) -> Any:
+        """The names of all services that the registry has."""
+        return list((await self._registry.names()).services)
+
+    async def cluster(self) -> Any:
+        """The registry's members, leader and raft peers."""
+        return await cluster(self._registry)
+
+    async def dns(self, services: list[str], server: str) -> Any:
+        """What a DNS server says of these services, by catalog name."""
+        return {service: asdict(answers(service, server)) for service in services}
+
+    async def balancer(self) -> Any:
+        """What the nginx here really runs."""
+        return balancer_to_json(await inspect(self._nginx))
+
+    async def config(self) -> Any:
+        """The text of it."""
+        return await config(self._nginx)
+
+    async def token(self) -> Any:
+        """The secret by which nginx tells who answered."""
+        return self._nginx.token()
+
+    async def traffic(self, way: dict[str, Any], expected: int) -> Any:
+        """Requests through the balancer."""
+        return traffic_to_json(traffic(Way(**way), self._nginx.token(), expected=expected))
+
+    async def tcp(self, way: dict[str, Any], expected: int, foreign: list[str]) -> Any:
+        """Connections through it."""
+        return traffic_to_json(tcp_traffic(TcpWay(**way), connections, expected=expected, foreign=foreign))
+
+    async def connections(self) -> Any:
+        """The balancer's established connections by remote endpoint."""
+        return dict(connections())
+
+    async def health(self, host: str) -> Any:
+        """What an agent says of itself."""
+        return await health(host)
+
+    async def answers(self, endpoint: str, path: str) -> Any:
+        """Whether an instance answers."""
+        return await asking.answers(Question(Endpoint.parse(endpoint), path, 2.0))
+
+    async def maintain(self, registration: str, reason: str | None) -> None:
+        """Drain mark on, or off with None."""
+        await self._registry.maintain(registration, reason)
+
+    async def register(self, registration: dict[str, Any]) -> None:
+        """Write a registration."""
+        await self._registry.register(registration_from_json(registration))
+
+    async def deregister(self, registration: str) -> None:
+        """Remove one."""
+        await self._registry.deregister(registration)
+
+
+async def answer(known: Answers, question: dict[str, Any]) -> Any:
+    """The answer to a question; raises as `Answers` does."""
+    name = str(question.pop("ask", ""))
+    asked = None if name.startswith("_") else getattr(known, name, None)
+    if asked is None:
+        raise StackctlError("probe-unknown-question", f"the probe does not know {name!r}")
+    return await asked(**question)
 
 
 async def config(nginx: Nginx) -> dict[str, Any]:
@@ -83,14 +136,14 @@ async def health(host: str) -> dict[str, Any]:
 async def main() -> None:
     """Answer until the input ends."""
     async with open_registry(settings.balancer().registry) as registry:
-        probe = Probe(registry, Nginx())
+        known = Answers(registry, Nginx())
         loop = asyncio.get_running_loop()
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             try:
-                answer: dict[str, Any] = {"answer": await probe.answer(json.loads(line))}
-            except (StackctlError, OSError, ValueError, KeyError) as error:
-                answer = {"error": getattr(error, "message", "") or str(error) or repr(error)}
-            sys.stdout.write(json.dumps(answer) + "\n")
+                said: dict[str, Any] = {"answer": await answer(known, json.loads(line))}
+            except (StackctlError, OSError, ValueError, KeyError, TypeError) as error:
+                said = {"error": getattr(error, "message", "") or str(error) or repr(error)}
+            sys.stdout.write(json.dumps(said) + "\n")
             sys.stdout.flush()
 
 

@@ -10,7 +10,7 @@ from stackctl.app.observing import running_balancers
 from stackctl.app.project import Project
 from stackctl.engine.inside import Inside
 from stackctl.errors import Unreachable, UsageError
-from stackctl.planning.topology import BALANCER
+from stackctl.planning.entry import BALANCER
 from stackctl.spec.find import names_stack
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stackctl.app.observing import Observer
+from stackctl.domain.catalog import CatalogEntry
 from stackctl.domain.instance import Instance
 from stackctl.domain.observation import Observation
 from stackctl.errors import NotConverged, StackctlError, Unreachable
@@ -37,33 +38,36 @@ async def drain(observer: Observer, victims: Sequence[Victim], progress: Progres
     """
     running = [victim for victim in victims if victim.instance.state == "running"]
     leaving = Leaving.of([victim.instance for victim in running])
-    marked: list[str] = []
+    marked: list[CatalogEntry] = []
     try:
         if running:
             await _mark(observer, running, marked)
             for victim in running:
                 progress.step(victim.instance.id, "draining: waiting for every balancer to leave it out")
-            await _confirmed(observer, leaving)
+            await confirmed(observer, leaving)
             await _finished(observer, leaving, max(victim.grace for victim in running), progress)
         await asyncio.gather(*(_stop(observer, victim, progress) for victim in victims))
     except BaseException:
-        for registration in marked:
+        for entry in marked:
             with contextlib.suppress(StackctlError):  # one whose instance is gone is gone too
-                await observer.maintain(registration, None)
+                await observer.maintain(entry.registration, None)
         raise
+    for entry in (entry for entry in marked if not entry.owner):  # no registrator will remove these
+        await observer.ask("deregister", registration=entry.registration)
 
 
-async def _mark(observer: Observer, victims: Sequence[Victim], marked: list[str]) -> None:
+async def _mark(observer: Observer, victims: Sequence[Victim], marked: list[CatalogEntry]) -> None:
     seen = await observer.observe(with_traffic=False)
     if seen.registry_lost:
         raise Unreachable("registry-unreachable", seen.registry_lost, hint="nothing was stopped; see stackctl status")
     reasons = {victim.instance.id: victim.cause for victim in victims}
     for entry in (e for catalog in seen.catalogs.values() for e in catalog.entries if e.id in reasons):
-        marked.append(entry.registration)
+        marked.append(entry)
         await observer.maintain(entry.registration, reasons[entry.id])
 
 
-async def _confirmed(observer: Observer, leaving: Leaving) -> None:
+async def confirmed(observer: Observer, leaving: Leaving) -> None:
+    """Wait until no balancer serves them any more; raises `NotConverged` where one goes on."""
     deadline = time.monotonic() + CONFIRM
     while names := still_served(leaving, await observer.observe(with_traffic=False)):
         if time.monotonic() > deadline:

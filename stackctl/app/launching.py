@@ -12,13 +12,14 @@ from stackctl.app.converging import converge
 from stackctl.app.draining import Victim, drain
 from stackctl.app.observing import Observer, running_balancers
 from stackctl.app.project import Project
+from stackctl.app.registering import OPERATOR, register_missing
 from stackctl.domain.desired import Desired
 from stackctl.domain.instance import EngineState
 from stackctl.domain.plan import Operation, Plan
 from stackctl.domain.verdict import Expectation, Verdict
 from stackctl.engine.compose import ComposeEngine
 from stackctl.errors import NotConverged
-from stackctl.planning.topology import expectation
+from stackctl.planning.expected import expectation
 from stackctl.ports import Progress
 
 STABLE = 0.5  # seconds that agreement must hold; what came before it was waited for already
@@ -80,6 +81,7 @@ async def launch(project: Project, desired: Desired, plan: Plan, seen: EngineSta
             await _served_before_draining(observer, project, waiting)
         if running_balancers(seen):  # a stack that has just been made has no marks
             await _lift_marks(observer, plan, project.progress)
+        await register_missing(observer, project)
         await take_away(observer, plan, seen, desired, project.progress)
         if not waiting.wait:
             return None
@@ -108,7 +110,7 @@ async def _lift_marks(observer: Observer, plan: Plan, progress: Progress) -> Non
     leaving = {operation.instance for operation in plan.of("drain")}
     catalogs = (await observer.observe(with_traffic=False)).catalogs.values()
     for entry in (entry for catalog in catalogs for entry in catalog.entries if entry.draining):
-        if entry.id not in leaving:
+        if entry.id not in leaving and not entry.drain_reason.startswith(OPERATOR):
             await observer.maintain(entry.registration, None)
             progress.step(entry.id, "drain mark of an interrupted command lifted")
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from stackctl.app.project import Project
-from stackctl.domain.balancer import RoutedService
-from stackctl.domain.catalog import Catalog, passing
+from stackctl.app.through import Through
+from stackctl.domain.catalog import Catalog
 from stackctl.domain.instance import EngineState, Instance
-from stackctl.domain.observation import BalancerSeen, Observation, Traffic
+from stackctl.domain.observation import BalancerSeen, Observation, Resolved, Traffic
 from stackctl.engine.client import engine_address
 from stackctl.engine.inside import Inside
 from stackctl.errors import StackctlError, Unreachable
-from stackctl.planning.topology import balancer_settings, is_registered, registered_as
-from stackctl.probing.http import Way, traffic
-from stackctl.probing.wire import balancer_from_json, catalog_from_json, traffic_from_json
+from stackctl.planning.entry import routed_services
+from stackctl.planning.expected import expectation
+from stackctl.planning.registries import resolver
+from stackctl.probing.wire import balancer_from_json, catalog_from_json
+from stackctl.verifying.identity import identified
 
 
 class Observer:
@@ -31,8 +34,11 @@ class Observer:
         self._probes: dict[str, Inside] = {}
         self._stack = contextlib.AsyncExitStack()
         self._address = engine_address()
-        self._routed = balancer_settings(project.stack).services
-        self._services = tuple(dict.fromkeys(registered_as(s) for s in project.stack.services if is_registered(s)))
+        self._routed = routed_services(project.stack)
+        expected = expectation(project.stack).services
+        self._services = tuple(dict.fromkeys(s.catalog_name for s in expected if s.registered))
+        self._named = tuple(dict.fromkeys(s.catalog_name for s in expected if s.resolved))
+        self._resolver = resolver(project.stack)
 
     async def __aenter__(self) -> Self:
         return self
@@ -50,8 +56,17 @@ class Observer:
         seen, (catalogs, lost, voteless) = await asyncio.gather(
             asyncio.gather(*(self._balancer(instance) for instance in balancers)), self._registry()
         )
-        observation = Observation(at, engine, catalogs, lost, voteless, tuple(seen))
+        observation = identified(Observation(at, engine, catalogs, lost, voteless, tuple(seen)))
+        if with_traffic:
+            observation = await self._with_names(observation)
         return await self._with_traffic(observation, balancers) if with_traffic else observation
+
+    async def observe_everything(self) -> Mapping[str, Catalog]:
+        """All that the registry has, by catalog name, whether the spec knows it or not; raises `Unreachable`."""
+        engine = await asyncio.to_thread(self.engine.observe)
+        answer = await self.ask("registry", services=await self.ask("names"))
+        found = {data["service"]: catalog_from_json(data) for data in answer["catalogs"]}
+        return identified(Observation(0.0, engine, found)).catalogs
 
     async def ask(self, question: str, **words: Any) -> Any:
         """A question that any balancer's probe can answer; raises `Unreachable` where none can."""
@@ -90,51 +105,41 @@ class Observer:
         catalogs = [catalog_from_json(data) for data in answer["catalogs"]]
         return {catalog.service: catalog for catalog in catalogs}, "", tuple(answer["voteless"])
 
+    async def _with_names(self, seen: Observation) -> Observation:
+        """What DNS says of the services that are found by it."""
+        if not self._resolver or not self._named:
+            return seen
+        try:
+            answers = await self.ask("dns", services=self._named, server=self._resolver)
+        except Unreachable as error:
+            lost = Resolved(lost=error.message)
+            return replace(seen, resolved=dict.fromkeys(self._named, lost))
+        resolved = {
+            name: Resolved(tuple(found["addresses"]), tuple(found["endpoints"])) for name, found in answers.items()
+        }
+        return replace(seen, resolved=resolved)
+
     async def _with_traffic(self, seen: Observation, balancers: tuple[Instance, ...]) -> Observation:
         """Requests through each balancer from inside, then through each published entry from here."""
         by_id = {instance.id: instance for instance in balancers}
-        ways, entries = [], {}
+        ways: list[BalancerSeen] = []
+        entries: dict[str, dict[str, Traffic]] = {}
         for balancer in seen.balancers:
-            met: dict[str, Traffic] = {}
-            if not balancer.unreachable:
-                try:
-                    probe = await self._probe(by_id[balancer.id])
-                    token = await probe.ask("token")
-                except StackctlError as error:
-                    ways.append(replace(balancer, unreachable=error.message))
-                    continue
-                for service in self._routed:
-                    way = Way("127.0.0.1", 80, service.route.host or "localhost", service.route.path)
-                    met[service.name] = await self._asked(probe, way, _expected(seen, service))
-                for port in by_id[balancer.id].published:
-                    entry = f"{self._address}:{port}"
-                    entries[f"entry {entry}"] = await asyncio.to_thread(self._through_entry, port, token, seen)
+            if balancer.unreachable:
+                ways.append(balancer)
+                continue
+            try:
+                probe = await self._probe(by_id[balancer.id])
+                through = Through(probe, str(await probe.ask("token")), seen, self._routed)
+            except StackctlError as error:
+                ways.append(replace(balancer, unreachable=error.message))
+                continue
+            met = {service.name: await through.inside(service) for service in self._routed}
             ways.append(replace(balancer, traffic=met))
+            entries |= await through.entries(by_id[balancer.id], self._address)
         return replace(seen, balancers=tuple(ways), entries=entries)
-
-    async def _asked(self, probe: Inside, way: Way, expected: int) -> Traffic:
-        try:
-            answer = await probe.ask("traffic", way=asdict(way), expected=expected, timeout=60.0)
-        except StackctlError as error:
-            return Traffic(1, failed={"": 1}, reasons=(error.message,))
-        return traffic_from_json(answer)
-
-    def _through_entry(self, port: int, token: str, seen: Observation) -> dict[str, Traffic]:
-        host = self._address
-        return {
-            service.name: traffic(
-                Way(host, port, service.route.host or host, service.route.path),
-                token,
-                expected=_expected(seen, service),
-            )
-            for service in self._routed
-        }
 
 
 def running_balancers(engine: EngineState) -> tuple[Instance, ...]:
     """The balancers that can be asked."""
     return tuple(i for i in engine.instances if i.role == "balancer" and i.state == "running")
-
-
-def _expected(seen: Observation, service: RoutedService) -> int:
-    return len(passing(seen.catalogs.get(service.catalog_name, Catalog(service.catalog_name)).entries))

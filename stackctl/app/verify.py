@@ -10,7 +10,7 @@ from stackctl.app.converging import converge
 from stackctl.app.observing import Observer
 from stackctl.app.project import Project
 from stackctl.domain.verdict import Judgement, Verdict
-from stackctl.planning.topology import expectation
+from stackctl.planning.expected import expectation
 
 IMPATIENT = 30.0  # seconds in which something must hold, agreement or difference
 

@@ -54,6 +54,7 @@ class CatalogEntry:
     passing: bool = True
     node_alive: bool = True
     draining: bool = False
+    drain_reason: str = ""
     weight: int = 1
     tags: tuple[str, ...] = ()
     meta: tuple[tuple[str, str], ...] = ()

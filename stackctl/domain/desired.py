@@ -38,7 +38,8 @@ class Workload:
 
     `image` is a tag; `build` the folder to build it from where that is the user's. `configs` are files by their path in
     the container, as values that become JSON. `volumes` are named volumes by path; `binds` host paths by path.
-    `link_local` is an address of its own on the stack's network that stays whatever the engine assigns.
+    `link_local` is an address of its own on the stack's network that stays whatever the engine assigns; `address` is
+    the one to assign, where the network has a subnet. `dns` are the servers for names that the engine does not know.
     `extra` is the spec's passthrough, in the engine's own keys.
     """
 
@@ -49,6 +50,8 @@ class Workload:
     build: str = ""
     hostname: str = ""
     link_local: str = ""
+    address: str = ""
+    dns: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     configs: Mapping[str, Any] = field(default_factory=dict)
@@ -71,10 +74,11 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """All workloads of a stack, in the order in which they are started."""
+    """All workloads of a stack, in the order in which they start; `subnet` is empty where the engine chooses."""
 
     stack: str
     workloads: tuple[Workload, ...]
+    subnet: str = ""
 
     def workload(self, name: str) -> Workload | None:
         """The workload of that name, or None."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 # Names that reach a config, a label or a URL: what Docker allows in a container's name, bounded.
@@ -44,7 +45,8 @@ class Instance:
     """One container of the stack as the engine shows it.
 
     `id` is the container's name, the word that people and every report use; `container` is the engine's own id.
-    `digest` is the digest of the definition it was made from; `created` is seconds since the epoch.
+    `digest` is the digest of the definition it was made from; `created` is seconds since the epoch. `published` are the
+    host's ports, `ports` the host's port by the container's.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Instance:
     image: str
     endpoint: Endpoint | None = None
     published: tuple[int, ...] = ()
+    ports: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def serving(self) -> bool:

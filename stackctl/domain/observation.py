@@ -30,13 +30,23 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolved:
+    """What DNS answers for one service: addresses (A), addresses with ports (SRV), or why there is no answer."""
+
+    addresses: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class BalancerSeen:
     """One balancer as seen from inside: the revision that fresh connections see and its backends.
 
     `tampered` says how the file on disk differs from what the agent applied, `dropped` which backends it lacks;
     `reloaded` is True where nginx already runs that file, and `backends` are then the file's.
     `unreachable` is the reason where nothing could be asked. `shutting_down` counts workers of older revisions,
-    `connections` established connections to instances, by endpoint.
+    `connections` established connections to instances, by endpoint. `agent` says why its agent does not answer,
+    `rejected` why the config that it wants does not run.
     """
 
     id: str
@@ -49,6 +59,7 @@ class BalancerSeen:
     shutting_down: int = 0
     connections: Mapping[str, int] = field(default_factory=dict)
     agent: str = ""
+    rejected: str = ""
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
 
 
@@ -58,7 +69,8 @@ class Observation:
 
     `catalogs` are by catalog name; `registry_lost` is the reason where there was no consistent answer; `voteless` are
     registry servers that are in the cluster and can't vote (yet).
-    `entries` is the traffic through each published entry ("127.0.0.1:8080"), by service.
+    `entries` is the traffic through each published entry ("127.0.0.1:8080"), by service. `resolved` is what DNS says,
+    by catalog name.
     """
 
     at: float
@@ -68,3 +80,4 @@ class Observation:
     voteless: tuple[str, ...] = ()
     balancers: tuple[BalancerSeen, ...] = ()
     entries: Mapping[str, Mapping[str, Traffic]] = field(default_factory=dict)
+    resolved: Mapping[str, Resolved] = field(default_factory=dict)

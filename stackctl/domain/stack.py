@@ -85,10 +85,10 @@ Registry = ConsulRegistry | RedisRegistry | StaticRegistry
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Paths on this machine of a PEM certificate chain and its key."""
+    """A certificate with its issuers and its key, as PEM texts."""
 
     chain: str
-    key: str
+    key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Balancer:
 
     `http`, `https` and `tls` are published ports: plain, with TLS terminated here (by `certificate`, else by one from a
     local authority of stackctl's own), and with TLS passed on to the instance that the hello names. `tcp` are ports
-    published for services that only the registry knows. `template` is the path of the user's own template. `empty` is
+    published for services that only the registry knows. `template` is the text of the user's own template. `empty` is
     the status for a service without a passing instance.
     """
 

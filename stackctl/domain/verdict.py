@@ -6,40 +6,52 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from stackctl.domain.instance import Endpoint
 from stackctl.domain.observation import Traffic
 
 Outcome = Literal["converged", "diverged", "unstable", "timeout"]
-Layer = Literal["engine", "registry", "config", "traffic"]
+Layer = Literal["engine", "registry", "config", "traffic", "dns"]
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedService:
-    """What one service must look like when the stack has converged."""
+    """What one service must look like when the stack has converged.
+
+    `resolved` services are found by DNS. `given` are the endpoints, by id, of a service that stackctl does not run.
+    """
 
     name: str
     catalog_name: str
     replicas: int
     registered: bool
     routed: bool
+    resolved: bool = False
+    given: Mapping[str, Endpoint] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What the proof holds the observations against; `balancers` is how many there must be."""
+    """What the proof holds the observations against; `balancers` is how many there must be, `fixed` says that the
+    registry is a list that nobody keeps up to date."""
 
     stack: str
     services: tuple[ExpectedService, ...]
     balancers: int
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """The first layer that differs from the one before, with the instances that make the difference."""
+    """The first layer that differs from the one before, with the instances that make the difference.
+
+    A `lasting` one can't end by itself: nobody works on it.
+    """
 
     layer: Layer
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     reason: str = ""
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,7 @@ class ServiceVerdict:
     registry: tuple[str, ...] = ()
     config: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     traffic: Mapping[str, TrafficVerdict] = field(default_factory=dict)
+    dns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     divergence: Divergence | None = None
 
 

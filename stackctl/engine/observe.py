@@ -55,6 +55,7 @@ def _instance(raw: Mapping[str, Any], network: str) -> Instance:
         digest=labels.get("stackctl.digest", ""),
         image=raw["Image"],
         endpoint=Endpoint(address, int(port)) if address and port else None,
+        ports={p["PrivatePort"]: p["PublicPort"] for p in raw.get("Ports") or () if p.get("PublicPort")},
         published=tuple(sorted({p["PublicPort"] for p in raw.get("Ports") or () if p.get("PublicPort")})),
     )
 

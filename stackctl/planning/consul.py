@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 from stackctl.domain.desired import HealthCheck, Published, Workload
@@ -15,6 +16,7 @@ CONFIG = "/consul/config/agent.json"
 DATA = "/consul/data"
 # Every stack has a network of its own, so each may use the same addresses.
 LINK_LOCAL = "169.254.83"
+ENGINE_RESOLVER = "127.0.0.11"
 AGENT_ADDRESS = f"{LINK_LOCAL}.100"
 NODES = uuid.UUID("6f0f2d0e-6a53-4c0b-9d4c-2f6a4b1f7c11")  # namespace of node ids, fixed for ever
 
@@ -22,6 +24,16 @@ NODES = uuid.UUID("6f0f2d0e-6a53-4c0b-9d4c-2f6a4b1f7c11")  # namespace of node i
 def server_names(registry: ConsulRegistry) -> tuple[str, ...]:
     """consul-1, consul-2, …"""
     return tuple(f"consul-{number}" for number in range(1, registry.servers + 1))
+
+
+def resolvers(registry: ConsulRegistry) -> tuple[str, ...]:
+    """The DNS server of containers: the client agent at a fixed address, or the engine's own."""
+    return (agent_address(registry.subnet),) if registry.subnet else ()
+
+
+def agent_address(subnet: str) -> str:
+    """The second address of the stack's network; the first one is the engine's."""
+    return str(ip_network(subnet)[2])
 
 
 def settings() -> RegistrySettings:
@@ -37,8 +49,16 @@ def workloads(stack: Stack, registry: ConsulRegistry, image: str) -> tuple[Workl
         _node(stack, name, f"{LINK_LOCAL}.{number}", image, own) for number, name in enumerate(names, start=1)
     )
     ports = (Published(registry.ui, 8500, "127.0.0.1"),) if registry.ui else ()
-    client = _node(stack, AGENT, AGENT_ADDRESS, image, {"server": False, "retry_join": list(names)})
-    return (*servers, replace(client, published=ports))
+    client = _node(stack, AGENT, AGENT_ADDRESS, image, {"server": False, "retry_join": list(names), **_dns(registry)})
+    address = agent_address(registry.subnet) if registry.subnet else ""
+    return (*servers, replace(client, published=ports, address=address))
+
+
+def _dns(registry: ConsulRegistry) -> dict[str, Any]:
+    """The client agent answers containers on port 53: Consul's names itself, others by the engine's resolver."""
+    if not registry.subnet:
+        return {}
+    return {"ports": {"dns": 53}, "recursors": [ENGINE_RESOLVER], "dns_config": {"only_passing": True}}
 
 
 def _node(stack: Stack, name: str, address: str, image: str, own: dict[str, Any]) -> Workload:

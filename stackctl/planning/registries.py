@@ -46,6 +46,12 @@ def settings(stack: Stack) -> RegistrySettings:
             return RegistrySettings("static", lists=lists)
 
 
+def resolver(stack: Stack) -> str:
+    """The address of the DNS server that containers ask; empty where the engine's own is all there is."""
+    registry = stack.registry
+    return consul.agent_address(registry.subnet) if isinstance(registry, ConsulRegistry) and registry.subnet else ""
+
+
 def has_registrator(stack: Stack) -> bool:
     """Whether an agent registers instances: not in a fixed list, and not where every service registers itself."""
     if isinstance(stack.registry, StaticRegistry):

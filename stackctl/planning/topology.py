@@ -6,18 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from stackctl.domain.balancer import BalancerSettings, RoutedService
-from stackctl.domain.conventions import catalog_name
-from stackctl.domain.desired import Desired, HealthCheck, Published, Workload
-from stackctl.domain.stack import Check, Service, Stack
-from stackctl.domain.verdict import Expectation, ExpectedService
-from stackctl.domain.wishes import ignored, of_port, wishes
-from stackctl.planning import registries
-from stackctl.planning.labels import settings_of
+from stackctl.domain.desired import Desired, HealthCheck, Workload
+from stackctl.domain.stack import Check, ConsulRegistry, Service, Stack
+from stackctl.planning import consul, entry, registries
 
 REGISTRATOR = "registrator"
-BALANCER = "lb"
-SETTINGS = "/etc/stackctl/balancer.json"
 REGISTRY_SETTINGS = "/etc/stackctl/registry.json"
 SOCKET = "/var/run/docker.sock"
 # Bash can ask by itself; a Python process for every check would cost more than the agent.
@@ -49,59 +42,10 @@ def topology(stack: Stack, images: Mapping[str, str], replicas: Mapping[str, int
         (
             *registries.workloads(stack, images),
             *([_registrator(stack, images["registrator"])] if registries.has_registrator(stack) else []),
-            _balancer(stack, images["balancer"]),
-            *(_service(s, images, counts.get(s.name, s.replicas)) for s in stack.services),
+            entry.workload(stack, images["balancer"], AGENT_HEALTH),
+            *(_service(stack, s, images, counts.get(s.name, s.replicas)) for s in stack.services),
         ),
-    )
-
-
-def expectation(stack: Stack, replicas: Mapping[str, int] | None = None) -> Expectation:
-    """What the proof holds a stack against."""
-    counts = replicas or {}
-    return Expectation(
-        stack.name,
-        tuple(
-            ExpectedService(
-                service.name,
-                registered_as(service),
-                counts.get(service.name, service.replicas),
-                registered=is_registered(service),
-                routed=service.route is not None and is_registered(service),
-            )
-            for service in stack.services
-        ),
-        stack.balancer.replicas,
-    )
-
-
-def registered_as(service: Service) -> str:
-    """The name under which the registry knows a service: registrator's conventions in its labels beat the spec's."""
-    return catalog_name(settings_of(service), service.name, service.port)
-
-
-def is_registered(service: Service) -> bool:
-    """Whether anybody registers a service; SERVICE_IGNORE among its settings says no."""
-    return service.register != "none" and not ignored(of_port(wishes(settings_of(service)), service.port))
-
-
-def balancer_settings(stack: Stack) -> BalancerSettings:
-    """What each balancer is told at its start."""
-    routed = tuple(
-        RoutedService(service.name, registered_as(service), service.route)
-        for service in stack.services
-        if service.route
-    )
-    return BalancerSettings(
-        stack=stack.name,
-        domain=stack.balancer.domain,
-        stub_status=stack.balancer.stub_status,
-        connect_timeout=stack.balancer.connect_timeout,
-        shutdown_timeout=max((service.stop_grace for service in stack.services), default=30.0),
-        registry=registries.settings(stack),
-        services=routed,
-        https=stack.balancer.https is not None,
-        tls=stack.balancer.tls is not None,
-        empty=stack.balancer.empty,
+        subnet=stack.registry.subnet if isinstance(stack.registry, ConsulRegistry) else "",
     )
 
 
@@ -123,21 +67,7 @@ def _registrator(stack: Stack, image: str) -> Workload:
     )
 
 
-def _balancer(stack: Stack, image: str) -> Workload:
-    return Workload(
-        name=BALANCER,
-        role="balancer",
-        image=image,
-        replicas=stack.balancer.replicas,
-        configs={SETTINGS: asdict(balancer_settings(stack))},
-        published=(Published(stack.balancer.http, 80, span=stack.balancer.replicas),),
-        health=AGENT_HEALTH,
-        stop_grace=balancer_settings(stack).shutdown_timeout,
-        capabilities=(),
-    )
-
-
-def _service(service: Service, images: Mapping[str, str], replicas: int) -> Workload:
+def _service(stack: Stack, service: Service, images: Mapping[str, str], replicas: int) -> Workload:
     source = service.image
     image = {
         "bundled": images.get(source.value, ""),
@@ -163,5 +93,6 @@ def _service(service: Service, images: Mapping[str, str], replicas: int) -> Work
             "stackctl.address": service.address,
         },
         stop_grace=service.stop_grace,
+        dns=consul.resolvers(stack.registry) if isinstance(stack.registry, ConsulRegistry) else (),
         extra=service.compose,
     )

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from stackctl.domain.balancer import Backend, Backends, RoutedService, Target
-from stackctl.domain.catalog import Catalog, CatalogEntry, SetAside
+from stackctl.domain.catalog import Catalog, CatalogEntry, Registration, RegistryCheck, SetAside
 from stackctl.domain.instance import Endpoint
 from stackctl.domain.observation import BalancerSeen, Traffic
 from stackctl.domain.route import Route
@@ -28,6 +28,7 @@ def catalog_to_json(catalog: Catalog) -> Json:
                 "passing": entry.passing,
                 "node_alive": entry.node_alive,
                 "draining": entry.draining,
+                "drain_reason": entry.drain_reason,
                 "weight": entry.weight,
                 "tags": list(entry.tags),
                 "meta": dict(entry.meta),
@@ -53,6 +54,25 @@ def catalog_from_json(data: Json) -> Catalog:
         for entry in data["entries"]
     )
     return Catalog(data["service"], entries, tuple(SetAside(**s) for s in data["set_aside"]), data["index"])
+
+
+def registration_to_json(registration: Registration) -> Json:
+    """A registration that somebody asks for."""
+    return {**asdict(registration), "endpoint": str(registration.endpoint)}
+
+
+def registration_from_json(data: Json) -> Registration:
+    """What `registration_to_json` wrote."""
+    check = data["check"]
+    return Registration(
+        **{
+            **data,
+            "endpoint": Endpoint.parse(data["endpoint"]),
+            "tags": tuple(data["tags"]),
+            "meta": tuple((key, value) for key, value in data["meta"]),
+            "check": RegistryCheck(**check) if check else None,
+        }
+    )
 
 
 def backends_to_json(backends: Backends) -> Json:
@@ -109,6 +129,7 @@ def balancer_to_json(seen: BalancerSeen) -> Json:
         "shutting_down": seen.shutting_down,
         "connections": dict(seen.connections),
         "agent": seen.agent,
+        "rejected": seen.rejected,
     }
 
 
@@ -124,4 +145,5 @@ def balancer_from_json(id: str, data: Json) -> BalancerSeen:
         shutting_down=data["shutting_down"],
         connections=data["connections"],
         agent=data["agent"],
+        rejected=data["rejected"],
     )

@@ -26,6 +26,7 @@ CHECK_META = "stackctl-check"
 OWN_META = frozenset({OWNER_META, INSTANCE_META, CHECK_META})
 NODE_MAINTENANCE = "_node_maintenance"
 MAX_WEIGHT = 256
+MAX_REASON = 200
 # Stands for an address that is none: the registration still holds its id.
 NOWHERE = Endpoint("0.0.0.0", 1)
 
@@ -68,6 +69,7 @@ def _entry(service: str, raw: Json) -> CatalogEntry:
         passing=all(check["Status"] == "passing" for check in real if check.get("ServiceID")),
         node_alive=all(check["Status"] == "passing" for check in real if not check.get("ServiceID")),
         draining=bool(marks),
+        drain_reason=next((str(mark.get("Notes") or "")[:MAX_REASON] for mark in marks), ""),
         weight=_weight(meta.get(WEIGHT_META, (own.get("Weights") or {}).get("Passing", 1))),
         tags=tuple(own.get("Tags") or ()),
         meta=tuple(sorted((key, value) for key, value in meta.items() if key not in OWN_META)),

@@ -61,7 +61,7 @@ class Memory:
         self._answer()
         if id not in self._held:
             raise StackctlError("registry-refused", f"no registration {id!r}")
-        await self.report(id, draining=reason is not None)
+        await self.report(id, draining=reason is not None, drain_reason=reason or "")
 
     async def report(self, id: str, **facts: Any) -> None:
         """Say how the registry's own checks see a registration: `passing`, `node_alive`, `draining`."""

@@ -17,7 +17,7 @@ LOOKUP = 2.0  # seconds for a name
 
 
 class Static:
-    """Instances as `container:port` by catalog name. Whatever is not in the list stays unknown; nothing can be written."""
+    """Instances as `container:port` by catalog name. What is not in the list stays unknown; nothing can be written."""
 
     def __init__(self, lists: Mapping[str, tuple[str, ...]]) -> None:
         self._lists = lists

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -40,7 +41,7 @@ def compose_model(desired: Desired, builds: Mapping[str, str]) -> dict[str, Any]
     return {
         "name": desired.stack,
         "services": {w.name: _service(desired.stack, w, w.build or builds.get(w.image, "")) for w in desired.workloads},
-        "networks": {"default": {"labels": {"stackctl.stack": desired.stack}}},
+        "networks": {"default": {"labels": {"stackctl.stack": desired.stack}, **_ipam(desired.subnet)}},
         "volumes": {name: {"labels": {"stackctl.stack": desired.stack}} for name in volumes},
         "configs": configs,
     }
@@ -89,13 +90,24 @@ def _service(stack: str, workload: Workload, build: str) -> dict[str, Any]:
 def _identity(workload: Workload) -> dict[str, Any]:
     """What stays the same when the container is made anew."""
     hostname = {"hostname": workload.hostname} if workload.hostname else {}
-    address = {"networks": {"default": {"link_local_ips": [workload.link_local]}}} if workload.link_local else {}
-    return hostname | address
+    network: dict[str, Any] = {"link_local_ips": [workload.link_local]} if workload.link_local else {}
+    network |= {"ipv4_address": workload.address} if workload.address else {}
+    dns = {"dns": list(workload.dns)} if workload.dns else {}
+    return hostname | dns | ({"networks": {"default": network}} if network else {})
+
+
+def _ipam(subnet: str) -> dict[str, Any]:
+    """A network's subnet, where it is not the engine's choice; the lower half is kept for fixed addresses."""
+    if not subnet:
+        return {}
+    upper = list(ip_network(subnet).subnets(prefixlen_diff=1))[1]
+    return {"ipam": {"config": [{"subnet": subnet, "ip_range": str(upper)}]}}
 
 
 def _file(value: Any) -> str:
-    """A config's content as JSON, line by line as it will lie in the container."""
-    text: str = LiteralScalarString(_escape(json.dumps(value, indent=2, sort_keys=True)) + "\n")
+    """A config's content, line by line as it will lie in the container; what is no text becomes JSON."""
+    content = value if isinstance(value, str) else json.dumps(value, indent=2, sort_keys=True) + "\n"
+    text: str = LiteralScalarString(_escape(content))
     return text
 
 

@@ -14,6 +14,10 @@ from stackctl.domain.balancer import Backend, BalancerSettings, Target
 from stackctl.domain.instance import Endpoint
 
 STATUS_PORT = 8089
+TLS_PORT = 8444  # inside the container; published as the spec says
+CERTIFICATE = "/etc/stackctl/tls"  # the folder of chain.pem and key.pem
+MODULES = "/usr/lib/nginx/modules"
+OWN = "the stack's own template"
 REVISION_PLACEHOLDER = "@revision@"
 TOKEN_PLACEHOLDER = "@token@"
 SERVER_LINE = re.compile(r"^\s*server\s+(?P<endpoint>\S+:\d+)(?P<options>[^;]*);\s*#\s*(?P<id>\S+)\s*$")
@@ -36,8 +40,12 @@ def render(
         settings=settings,
         services=target.services,
         backends=target.backends,
+        served=[name for name, members in target.backends.items() if members],
         run=run,
         status_port=STATUS_PORT,
+        tls_port=TLS_PORT,
+        certificate=CERTIFICATE,
+        modules=MODULES,
         connect_timeout=_milliseconds(settings.connect_timeout),
         shutdown_timeout=_milliseconds(settings.shutdown_timeout),
         revision=REVISION_PLACEHOLDER,

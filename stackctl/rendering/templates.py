@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
 
 
-def environment(folder: Path) -> jinja2.Environment:
-    """Templates of one folder. A name that a template uses and nobody gives is an error, never an empty string."""
+def environment(folder: Path, own: Mapping[str, str] | None = None) -> jinja2.Environment:
+    """Templates of one folder, and before them the texts in `own`, by name.
+
+    A name that a template uses and nobody gives is an error, never an empty string.
+    """
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+        loader=jinja2.ChoiceLoader([jinja2.DictLoader(own or {}), jinja2.FileSystemLoader(folder)]),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # configs, not HTML
         keep_trailing_newline=True,

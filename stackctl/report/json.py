@@ -59,6 +59,7 @@ def _service(service: ServiceVerdict) -> dict[str, Any]:
                 }
                 for way, met in service.traffic.items()
             },
+            **({"dns": {kind: list(ids) for kind, ids in service.dns.items()}} if service.dns else {}),
         },
         "first_divergence": divergence
         and {

@@ -11,6 +11,7 @@ from stackctl.errors import SpecError
 from stackctl.spec.clashes import clashes
 from stackctl.spec.consistency import inconsistent
 from stackctl.spec.environment import variables
+from stackctl.spec.files import read_files
 from stackctl.spec.source import read_text
 from stackctl.spec.translate import translate
 from stackctl.spec.unfold import read
@@ -32,10 +33,12 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     known = variables(path.parent, environ)
     document = read(text, str(path), known.substitute)
     spec, findings = validate(document.data)
+    files, flaws = read_files(document, path.parent)
     problems = document.problems(
         (*findings, *inconsistent(document, path.parent), *clashes(document), *unsupported(document))
     )
+    problems = (*problems, *flaws)
     if problems or spec is None:
         # An empty text that stands for a variable may well be the cause.
         raise SpecError(problems, hint="; ".join(known.warnings))
-    return Loaded(translate(spec, path), known.warnings)
+    return Loaded(translate(spec, path, files), known.warnings)

@@ -12,7 +12,6 @@ from stackctl.domain.instance import Endpoint
 from stackctl.domain.route import Route
 from stackctl.domain.stack import (
     Balancer,
-    Certificate,
     Check,
     ConsulRegistry,
     External,
@@ -24,9 +23,9 @@ from stackctl.domain.stack import (
     StaticRegistry,
 )
 from stackctl.spec.bundled import SAMPLE_IMAGES
+from stackctl.spec.files import Files
 from stackctl.spec.schema import (
     BalancerSpec,
-    CertificateSpec,
     CheckSpec,
     ConsulSpec,
     ExternalSpec,
@@ -36,15 +35,15 @@ from stackctl.spec.schema import (
 )
 
 
-def translate(spec: StackSpec, path: Path) -> Stack:
-    """The stack that the spec at `path` describes."""
+def translate(spec: StackSpec, path: Path, files: Files) -> Stack:
+    """The stack that the spec at `path` describes, with the texts of the files that it names."""
     domain = spec.balancer.domain
     return Stack(
         name=spec.name,
         services=tuple(_service(name, service, domain, path.parent) for name, service in spec.services.items()),
         engine=spec.engine,
         registry=_registry(spec.registry, spec.name),
-        balancer=_balancer(spec.balancer, path.parent),
+        balancer=_balancer(spec.balancer, files),
         origin=str(path),
         folder=str(path.parent),
         external=tuple(_external(name, external, domain) for name, external in spec.external.items()),
@@ -76,7 +75,7 @@ def _external(name: str, spec: ExternalSpec, domain: str) -> External:
     return External(name, endpoints, _route(spec.route, f"{name}.{domain}"), _check(spec.check))
 
 
-def _balancer(spec: BalancerSpec, folder: Path) -> Balancer:
+def _balancer(spec: BalancerSpec, files: Files) -> Balancer:
     return Balancer(
         replicas=spec.replicas,
         http=spec.http,
@@ -86,14 +85,10 @@ def _balancer(spec: BalancerSpec, folder: Path) -> Balancer:
         https=spec.https,
         tls=spec.tls,
         tcp=tuple(spec.tcp),
-        certificate=_certificate(spec.certificate, folder),
-        template=str((folder / spec.template).resolve()) if spec.template else "",
+        certificate=files.certificate,
+        template=files.template,
         empty=spec.empty,
     )
-
-
-def _certificate(spec: CertificateSpec | None, folder: Path) -> Certificate | None:
-    return Certificate(str((folder / spec.chain).resolve()), str((folder / spec.key).resolve())) if spec else None
 
 
 def _service(name: str, spec: ServiceSpec, domain: str, folder: Path) -> Service:

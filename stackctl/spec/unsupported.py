@@ -12,12 +12,8 @@ from stackctl.spec.findings import Finding
 UNSUPPORTED = (
     ("engine", "swarm|hosts"),
     ("registry.redis", None),
-    ("registry.static", None),
-    ("balancer.template", None),
-    ("services.*.route", "tcp:.*"),
-    ("services.*.register", "self|api"),
+    ("services.*.register", "self"),
     ("services.*.address", "host"),
-    ("external", None),
 )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from stackctl.domain.catalog import Catalog, passing
 from stackctl.domain.instance import Endpoint, Instance
-from stackctl.domain.observation import BalancerSeen, Observation, Traffic
+from stackctl.domain.observation import BalancerSeen, Observation, Resolved, Traffic
 from stackctl.domain.verdict import (
     Divergence,
     Expectation,
@@ -51,8 +51,12 @@ def _number(id: str) -> int:
 def _judge_service(expectation: Expectation, service: ExpectedService, seen: Observation) -> ServiceVerdict:
     existing = seen.engine.of(service.name)
     catalog = seen.catalogs.get(service.catalog_name, Catalog(service.catalog_name))
-    draining = {entry.id for entry in catalog.entries if entry.draining}
+    draining = {entry.id: entry.drain_reason for entry in catalog.entries if entry.draining}
     serving: Members = {i.id: i.endpoint for i in existing if i.serving and i.id not in draining}
+    desired = desired_ids(expectation.stack, service.name, service.replicas, existing)
+    if service.given is not None:  # nobody but the spec can say that these are there
+        serving = {id: endpoint for id, endpoint in service.given.items() if id not in draining}
+        desired = tuple(service.given)
     registered: Members = {entry.id: entry.endpoint for entry in passing(catalog.entries)}
     configs: dict[str, Members] = {
         balancer.id: {backend.id: backend.endpoint for backend in balancer.backends.get(service.name, ())}
@@ -61,14 +65,16 @@ def _judge_service(expectation: Expectation, service: ExpectedService, seen: Obs
     ways: dict[str, Traffic] = {b.id: b.traffic[service.name] for b in seen.balancers if service.name in b.traffic}
     ways |= {entry: traffic[service.name] for entry, traffic in seen.entries.items() if service.name in traffic}
     traffic = {way: _attribute(met, serving) for way, met in ways.items()} if service.routed else {}
-    desired = desired_ids(expectation.stack, service.name, service.replicas, existing)
+    resolved = seen.resolved.get(service.catalog_name, Resolved()) if service.resolved else None
 
     divergence = _engine(service, desired, existing, serving, draining)
     if service.registered:
-        divergence = divergence or _registry(serving, registered, catalog, seen)
+        divergence = divergence or _registry(serving, registered, catalog, seen, fixed=expectation.fixed)
     if service.routed:
         divergence = divergence or _config(service, expectation.balancers, registered, configs, seen.balancers)
-        divergence = divergence or _traffic(configs, registered, traffic, expectation.balancers, len(seen.entries))
+        divergence = divergence or _traffic(configs, registered, traffic, expectation.balancers)
+    if resolved:
+        divergence = divergence or _dns(registered, resolved)
     return ServiceVerdict(
         service.name,
         desired,
@@ -76,6 +82,7 @@ def _judge_service(expectation: Expectation, service: ExpectedService, seen: Obs
         registry=tuple(sorted(registered)) if service.registered else (),
         config={id: tuple(sorted(members)) for id, members in configs.items()} if service.routed else {},
         traffic=traffic,
+        dns=_named(registered, resolved) if resolved else {},
         divergence=divergence,
     )
 
@@ -85,12 +92,13 @@ def _engine(
     desired: tuple[str, ...],
     existing: Iterable[Instance],
     serving: Members,
-    draining: set[str],
+    draining: Mapping[str, str],
 ) -> Divergence | None:
     if not service.replicas and not serving:
         return Divergence("engine", reason="0 instances are wanted: there is nothing to prove")
     if difference := _difference("engine", dict.fromkeys(desired), serving):
-        states = {i.id: "draining" if i.serving and i.id in draining else i.condition for i in existing}
+        states = {i.id: _drained(draining[i.id]) if i.serving and i.id in draining else i.condition for i in existing}
+        states |= {id: _drained(reason) for id, reason in draining.items() if id not in states}
         words = [f"{id} is {states.get(id, 'absent')}" for id in difference.missing]
         words += [f"{id} runs and the stack wants {service.replicas}" for id in difference.extra]
         return Divergence("engine", difference.missing, difference.extra, "; ".join(words))
@@ -100,7 +108,13 @@ def _engine(
     return None
 
 
-def _registry(serving: Members, registered: Members, catalog: Catalog, seen: Observation) -> Divergence | None:
+def _drained(reason: str) -> str:
+    return f"draining ({reason})" if reason else "draining"
+
+
+def _registry(
+    serving: Members, registered: Members, catalog: Catalog, seen: Observation, *, fixed: bool
+) -> Divergence | None:
     ill = [f"{i.id} is {i.condition}" for i in seen.engine.instances if i.role in REGISTERING and not i.serving]
     if seen.registry_lost:
         reason = "; ".join((f"no consistent answer: {seen.registry_lost}", *ill))
@@ -112,10 +126,12 @@ def _registry(serving: Members, registered: Members, catalog: Catalog, seen: Obs
         for id in difference.missing:
             if id in aside:
                 words.append(f"{id} is set aside: {aside[id]}")
+            elif id not in registered and fixed:
+                words.append(f"{id} is not in the list, which is fixed: nobody watches, so no waiting will help")
             elif id not in registered:
                 words.append(f"{id} is {'failing its check' if id in present else 'not registered'}")
         words += [f"{id} is registered and no such instance serves" for id in difference.extra if id not in serving]
-        return Divergence("registry", difference.missing, difference.extra, "; ".join(words + ill))
+        return Divergence("registry", difference.missing, difference.extra, "; ".join(words + ill), lasting=fixed)
     if seen.voteless:
         # The catalog is right, but not as safe as the stack wants it: one more loss, and nobody leads any more.
         reason = (
@@ -143,6 +159,10 @@ def _config(
             cause = balancer.tampered or balancer.agent or f"it runs revision {balancer.revision[:8]}"
             reason = "; ".join(filter(None, (difference.reason, cause)))
             return Divergence("config", difference.missing, difference.extra, f"{name}: {reason}")
+        if balancer.rejected:
+            return Divergence(
+                "config", (), (), f"{name}: the config that it should run is refused: {balancer.rejected}"
+            )
         if balancer.tampered:
             return Divergence("config", balancer.dropped.get(service.name, ()), (), f"{name}: {balancer.tampered}")
     return None
@@ -153,9 +173,9 @@ def _traffic(
     registered: Members,
     traffic: Mapping[str, TrafficVerdict],
     balancers: int,
-    entries: int,
 ) -> Divergence | None:
-    if len(traffic) < balancers + max(entries, 1) or not all(way.requests for way in traffic.values()):
+    # Each balancer from inside, and through at least one port that it publishes.
+    if len(traffic) < 2 * balancers or not all(way.requests for way in traffic.values()):
         return Divergence("traffic", tuple(sorted(registered)), (), "not every way in was probed")
     for way, met in traffic.items():
         expected = configs.get(way, registered)
@@ -167,6 +187,31 @@ def _traffic(
         if missing or met.strangers or met.errors:
             return Divergence("traffic", missing, (), f"through {way}: {'; '.join(words)}")
     return None
+
+
+def _dns(registered: Members, resolved: Resolved) -> Divergence | None:
+    if resolved.lost:
+        return Divergence("dns", tuple(sorted(registered)), (), resolved.lost)
+    wanted = {str(endpoint): id for id, endpoint in registered.items() if endpoint}
+    addresses = {endpoint.address for endpoint in registered.values() if endpoint}
+    words = []
+    if strangers := sorted({*resolved.endpoints} - wanted.keys()) + sorted({*resolved.addresses} - addresses):
+        words.append(f"DNS answers with {', '.join(strangers)}, where no instance is registered")
+    missing = {id for endpoint, id in wanted.items() if endpoint not in resolved.endpoints}
+    missing |= {id for id, endpoint in registered.items() if endpoint and endpoint.address not in resolved.addresses}
+    if missing:
+        words.append(f"DNS (A and SRV) does not answer with {', '.join(sorted(missing))}")
+    return Divergence("dns", tuple(sorted(missing)), (), "; ".join(words)) if words else None
+
+
+def _named(registered: Members, resolved: Resolved) -> dict[str, tuple[str, ...]]:
+    """The instances that each kind of answer gives, by id where it is known."""
+    by_endpoint = {str(endpoint): id for id, endpoint in registered.items() if endpoint}
+    by_address = {endpoint.address: id for id, endpoint in registered.items() if endpoint}
+    return {
+        "A": tuple(sorted(by_address.get(address, address) for address in resolved.addresses)),
+        "SRV": tuple(sorted(by_endpoint.get(endpoint, endpoint) for endpoint in resolved.endpoints)),
+    }
 
 
 def _attribute(met: Traffic, serving: Members) -> TrafficVerdict:

@@ -31,7 +31,8 @@ def settle(state: Settling, judgement: Judgement, now: float) -> tuple[Settling,
     if held >= state.window and (same or state.window == 0):
         if judgement.agrees:
             return state, Verdict("converged", judgement, held, elapsed)
-        if not state.patient:
+        # Waiting helps nobody where every difference is one that lasts.
+        if not state.patient or all(divergence.lasting for _, divergence in judgement.divergences):
             return state, Verdict("diverged", judgement, held, elapsed)
     if now < state.deadline:
         return state, None

@@ -70,6 +70,7 @@ def test_an_entry_of_stackctl() -> None:
         owner="shop/host-1",
         weight=3,
         tags=("blue", "a,b"),
+        meta=(("region", "eu"), ("weight", "3")),
     )
 
 

@@ -125,8 +125,8 @@ def test_agents_find_what_they_import(component: str) -> None:
 
 
 def test_agents_need_little() -> None:
-    """Agents import the standard library, aiohttp, jinja2 and stackctl itself: what is in their image."""
-    known = {*sys.stdlib_module_names, "aiohttp", "jinja2", "stackctl"}
+    """Agents import the standard library, aiohttp, dnspython, jinja2 and stackctl itself: what is in their image."""
+    known = {*sys.stdlib_module_names, "aiohttp", "dns", "jinja2", "stackctl"}
     for component in ("registrator", "balancer"):
         for name in [name for name in build(component).files if name.endswith(".py")]:
             assert {module.partition(".")[0] for module in imported(ROOT / name)} <= known, name

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackctl.domain.balancer import Backend, Backends, BalancerSettings, RoutedService
+from stackctl.domain.balancer import Backend, Backends, BalancerSettings, RoutedService, Target
 from stackctl.domain.instance import Endpoint
-from stackctl.domain.stack import Route
+from stackctl.domain.registry import RegistrySettings
+from stackctl.domain.route import Route
 from stackctl.rendering.nginx import RenderedConfig, backends_in, render, revision_of
 from stackctl.rendering.templates import environment
 from tests.building import backends
@@ -24,11 +25,15 @@ ADMIN = RoutedService("admin", "admin", Route("host", "/", "admin.example.test")
 
 
 def settings(*services: RoutedService, stub_status: bool = False) -> BalancerSettings:
-    return BalancerSettings("shop", "example.test", stub_status, 0.5, 30.0, "consul://consul-agent:8500", services)
+    return BalancerSettings("shop", "example.test", stub_status, 0.5, 30.0, RegistrySettings("consul"), services)
+
+
+def target(told: BalancerSettings, members: Backends) -> Target:
+    return Target(told.services, {service.name: members.get(service.name, ()) for service in told.services})
 
 
 def rendered(told: BalancerSettings, members: Backends) -> RenderedConfig:
-    return render(TEMPLATE, told, members, token=TOKEN, run="/run/stackctl")
+    return render(TEMPLATE, told, target(told, members), token=TOKEN, run="/run/stackctl")
 
 
 def test_one_service() -> None:
@@ -50,7 +55,9 @@ def test_nothing_routed() -> None:
 def test_revision() -> None:
     """Equal backends give equal revisions whatever the token; other backends give others."""
     first = rendered(settings(WEB), backends(1, 2))
-    other_token = render(TEMPLATE, settings(WEB), backends(1, 2), token="f" * 16, run="/run/stackctl")
+    other_token = render(
+        TEMPLATE, settings(WEB), target(settings(WEB), backends(1, 2)), token="f" * 16, run="/run/stackctl"
+    )
     assert first.revision == other_token.revision
     assert first.revision != rendered(settings(WEB), backends(1)).revision
     assert f'return 200 "{first.revision}\\n"' in first.text

@@ -1,0 +1,136 @@
+"""Registrations by API: what the spec asks stackctl to write, and what an operator writes or marks by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from stackctl.app.draining import confirmed
+from stackctl.app.observing import Observer
+from stackctl.app.project import Project
+from stackctl.domain.catalog import CatalogEntry, Registration
+from stackctl.domain.instance import DNS_LABEL, SAFE_ID, Endpoint
+from stackctl.domain.stack import Check
+from stackctl.errors import Unreachable, UsageError
+from stackctl.planning.registrations import missing, registration
+from stackctl.probing.wire import registration_to_json
+from stackctl.spec.find import names_stack
+from stackctl.verifying.drained import Leaving
+
+OPERATOR = "operator: "  # what the reason of a drain by hand begins with: `up` leaves such a mark alone
+ANSWER = 15.0  # seconds for a new instance's first answer
+PACE = 0.1
+
+
+def split_words(words: Sequence[str], file: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """STACK, where the first of several words names a bundled stack or a path, and the rest."""
+    if len(words) > 1 and file is None and names_stack(words[0]):
+        return words[0], tuple(words[1:])
+    return None, tuple(words)
+
+
+def asked(
+    words: Sequence[str], check: Check, tags: Sequence[str], metas: Sequence[str]
+) -> tuple[str | None, Registration]:
+    """STACK and the registration that a command line asks for; raises `UsageError` for values that are none."""
+    if len(words) not in (3, 4):
+        raise UsageError("wrong-words", "SERVICE, ID and ADDRESS:PORT are wanted", hint="stackctl register --help")
+    service, id, where = words[-3:]
+    try:
+        endpoint = Endpoint.parse(where)
+    except ValueError as error:
+        raise UsageError("no-endpoint", f"{where!r} is no address and port: {error}", hint="192.0.2.7:8080") from None
+    if not DNS_LABEL.match(service) or not SAFE_ID.match(id):
+        wrong = service if not DNS_LABEL.match(service) else id
+        raise UsageError("no-name", f"{wrong!r} can't be a service's name or an id", hint="letters, digits and hyphens")
+    pairs = dict(meta.partition("=")[::2] for meta in metas)
+    return (words[0] if len(words) == 4 else None), registration(id, service, endpoint, check, tags=tags, meta=pairs)
+
+
+async def register_missing(observer: Observer, project: Project) -> None:
+    """Write what the spec asks stackctl itself to register, each as soon as it answers, or when it should have."""
+    if not project.stack.external and all(service.register != "api" for service in project.stack.services):
+        return
+    seen = await observer.observe(with_traffic=False)
+    wanted = missing(project.stack, seen.engine, seen.catalogs)
+    await asyncio.gather(*(_register(observer, one, project) for one in wanted))
+
+
+async def _register(observer: Observer, wanted: Registration, project: Project) -> None:
+    deadline = time.monotonic() + ANSWER
+    while True:
+        late = time.monotonic() > deadline
+        try:
+            if late or await observer.ask("answers", endpoint=str(wanted.endpoint), path=""):
+                await observer.ask("register", registration=registration_to_json(wanted))
+                break
+        except Unreachable:  # a stack that has just been made
+            if late:
+                raise
+        await asyncio.sleep(PACE)
+    project.progress.step(wanted.id, f"registered by API as {wanted.service} at {wanted.endpoint}")
+
+
+def register(project: Project, wanted: Registration) -> None:
+    """Write one registration; raises `StackctlError` where the registry refuses it or can't be told."""
+
+    async def run() -> None:
+        async with Observer(project) as observer:
+            await observer.ask("register", registration=registration_to_json(wanted))
+
+    asyncio.run(run())
+
+
+def deregister(project: Project, ids: Sequence[str]) -> None:
+    """Remove registrations by their id or their instance's; raises `UsageError` for one that is not there."""
+
+    async def run() -> None:
+        async with Observer(project) as observer:
+            for entry in await _entries(observer, ids):
+                await observer.ask("deregister", registration=entry.registration)
+
+    asyncio.run(run())
+
+
+def drain(project: Project, ids: Sequence[str], reason: str) -> None:
+    """Take instances out of every balancer and leave them running, until `undrain`.
+
+    Raises `UsageError` for an unknown one, `NotConverged` where a balancer goes on serving it.
+    """
+
+    async def run() -> None:
+        async with Observer(project) as observer:
+            entries = await _entries(observer, ids)
+            for entry in entries:
+                await observer.maintain(entry.registration, f"{OPERATOR}{reason}")
+            seen = await observer.observe(with_traffic=False)
+            own = [instance for instance in seen.engine.instances if instance.id in ids]
+            endpoints = frozenset(str(entry.endpoint) for entry in entries)
+            leaving = Leaving(frozenset(entry.id for entry in entries), endpoints | Leaving.of(own).endpoints)
+            await confirmed(observer, leaving)
+
+    asyncio.run(run())
+
+
+def undrain(project: Project, ids: Sequence[str]) -> None:
+    """Bring drained instances back; raises `UsageError` for an unknown one."""
+
+    async def run() -> None:
+        async with Observer(project) as observer:
+            for entry in await _entries(observer, ids):
+                await observer.maintain(entry.registration, None)
+
+    asyncio.run(run())
+
+
+async def _entries(observer: Observer, ids: Sequence[str]) -> list[CatalogEntry]:
+    """The registrations of these instances, whoever wrote them."""
+    seen = await observer.observe_everything()
+    entries = [entry for catalog in seen.values() for entry in catalog.entries]
+    found = [entry for entry in entries if entry.id in ids or entry.registration in ids]
+    for id in ids:
+        if not any(id in (entry.id, entry.registration) for entry in found):
+            known = ", ".join(sorted({entry.id for entry in entries})) or "none"
+            raise UsageError("no-such-instance", f"nothing is registered as {id!r}", hint=f"registered: {known}")
+    return found

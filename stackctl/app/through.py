@@ -1,0 +1,104 @@
+"""Traffic through one balancer: from inside its container, and through the ports that it publishes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from stackctl.domain.balancer import RoutedService
+from stackctl.domain.catalog import Catalog, passing
+from stackctl.domain.instance import Instance
+from stackctl.domain.observation import Observation, Traffic
+from stackctl.engine.inside import Inside
+from stackctl.errors import StackctlError
+from stackctl.probing.http import Way, traffic
+from stackctl.probing.tcp import TcpWay, tcp_traffic
+from stackctl.probing.wire import traffic_from_json
+from stackctl.rendering.nginx import TLS_PORT
+
+HTTP, HTTPS = 80, 443
+LONGEST = 60.0  # seconds for all requests of one service
+
+
+@dataclass(frozen=True, slots=True)
+class Through:
+    """One balancer's probe and token, what was observed, and the services that it routes."""
+
+    probe: Inside
+    token: str
+    seen: Observation
+    routed: tuple[RoutedService, ...]
+
+    async def inside(self, service: RoutedService) -> Traffic:
+        """Requests or connections from within the balancer's container."""
+        try:
+            words: dict[str, Any] = {"expected": self._expected(service), "timeout": LONGEST}
+            if _streamed(service):
+                tcp = asdict(_tcp_way(service, "127.0.0.1", _inner_port(service)))
+                answer = await self.probe.ask("tcp", way=tcp, foreign=self._foreign(service), **words)
+            else:
+                http = asdict(_way(service, "127.0.0.1", HTTP, "localhost"))
+                answer = await self.probe.ask("traffic", way=http, **words)
+        except StackctlError as error:
+            return Traffic(1, failed={"": 1}, reasons=(error.message,))
+        return traffic_from_json(answer)
+
+    async def entries(self, balancer: Instance, host: str) -> Mapping[str, dict[str, Traffic]]:
+        """The same from here, by published entry and service."""
+        found: dict[str, dict[str, Traffic]] = {}
+        for service in self.routed:
+            inner = (_inner_port(service),) if _streamed(service) else (HTTP, HTTPS)
+            for port in (balancer.ports[number] for number in inner if number in balancer.ports):
+                tls = balancer.ports.get(HTTPS) == port
+                met = await asyncio.to_thread(self._entry, service, host, port, tls, asyncio.get_running_loop())
+                found.setdefault(f"entry {host}:{port}", {})[service.name] = met
+        return found
+
+    def _entry(
+        self, service: RoutedService, host: str, port: int, tls: bool, loop: asyncio.AbstractEventLoop
+    ) -> Traffic:
+        expected = self._expected(service)
+        if not _streamed(service):
+            return traffic(_way(service, host, port, host, tls=tls), self.token, expected=expected)
+
+        def count() -> Mapping[str, int]:
+            asked = asyncio.run_coroutine_threadsafe(self.probe.ask("connections"), loop)
+            answer: Mapping[str, int] = asked.result()
+            return answer
+
+        way = _tcp_way(service, host, port)
+        try:
+            return tcp_traffic(way, count, expected=expected, foreign=self._foreign(service))
+        except StackctlError as error:
+            return Traffic(1, failed={"": 1}, reasons=(error.message,))
+
+    def _expected(self, service: RoutedService) -> int:
+        return len(passing(self._catalog(service.catalog_name).entries))
+
+    def _foreign(self, service: RoutedService) -> list[str]:
+        """Where other services, and the parts of the stack, have their connections."""
+        own = {str(entry.endpoint) for entry in self._catalog(service.catalog_name).entries}
+        others = {str(entry.endpoint) for catalog in self.seen.catalogs.values() for entry in catalog.entries}
+        return sorted(others - own)
+
+    def _catalog(self, name: str) -> Catalog:
+        return self.seen.catalogs.get(name, Catalog(name))
+
+
+def _streamed(service: RoutedService) -> bool:
+    return service.route.kind in ("tcp", "tls")
+
+
+def _inner_port(service: RoutedService) -> int:
+    return service.route.port if service.route.kind == "tcp" else TLS_PORT
+
+
+def _way(service: RoutedService, address: str, port: int, host: str, *, tls: bool = False) -> Way:
+    path = service.route.path if service.route.path == "/" or not service.route.strip else f"{service.route.path}/"
+    return Way(address, port, service.route.host or host, path, tls)
+
+
+def _tcp_way(service: RoutedService, address: str, port: int) -> TcpWay:
+    return TcpWay(address, port, service.route.host if service.route.kind == "tls" else "")

@@ -1,0 +1,96 @@
+"""The entry: the balancers, what they are told, and which ports they publish."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from stackctl.domain.balancer import BalancerSettings, RoutedService
+from stackctl.domain.conventions import catalog_name
+from stackctl.domain.desired import HealthCheck, Published, Workload
+from stackctl.domain.route import Route, route_of_registration
+from stackctl.domain.stack import Service, Stack
+from stackctl.domain.wishes import ignored, meta, of_port, tags, wishes
+from stackctl.planning import registries
+from stackctl.planning.labels import settings_of
+from stackctl.rendering.nginx import CERTIFICATE, TLS_PORT
+
+BALANCER = "lb"
+SETTINGS = "/etc/stackctl/balancer.json"
+
+
+def registered_as(service: Service) -> str:
+    """The name under which the registry knows a service: registrator's conventions in its labels beat the spec's."""
+    return catalog_name(settings_of(service), service.name, service.port)
+
+
+def is_registered(service: Service) -> bool:
+    """Whether anybody registers a service; SERVICE_IGNORE among its settings says no."""
+    return service.register != "none" and not ignored(of_port(wishes(settings_of(service)), service.port))
+
+
+def route_of(service: Service, stack: Stack) -> Route | None:
+    """How the entry reaches a service: as the spec says, else as its registrations will ask by tags or meta."""
+    if service.route:
+        return service.route
+    here = of_port(wishes(settings_of(service)), service.port)
+    try:
+        return route_of_registration(registered_as(service), tags(here), dict(meta({}, here)), stack.balancer.domain)
+    except ValueError:
+        return None  # the registrator sets such an instance aside, with the reason
+
+
+def routed_services(stack: Stack) -> tuple[RoutedService, ...]:
+    """Every service of the spec that the entry reaches, in its order."""
+    own = tuple(
+        RoutedService(service.name, registered_as(service), route)
+        for service in stack.services
+        if (route := route_of(service, stack)) and is_registered(service)
+    )
+    return (*own, *(RoutedService(e.name, e.name, e.route) for e in stack.external if e.route))
+
+
+def balancer_settings(stack: Stack) -> BalancerSettings:
+    """What each balancer is told at its start."""
+    return BalancerSettings(
+        stack=stack.name,
+        domain=stack.balancer.domain,
+        stub_status=stack.balancer.stub_status,
+        connect_timeout=stack.balancer.connect_timeout,
+        shutdown_timeout=max((service.stop_grace for service in stack.services), default=30.0),
+        registry=registries.settings(stack),
+        services=routed_services(stack),
+        https=stack.balancer.https is not None,
+        tls=stack.balancer.tls is not None,
+        template=stack.balancer.template,
+        empty=stack.balancer.empty,
+    )
+
+
+def entries(stack: Stack) -> tuple[Published, ...]:
+    """The published ports of the first balancer; each further one has the next port of this machine."""
+    balancer = stack.balancer
+    found = {balancer.http: 80}
+    if balancer.https:
+        found[balancer.https] = 443
+    if balancer.tls:
+        found[balancer.tls] = TLS_PORT
+    routed = {service.route.port for service in routed_services(stack) if service.route.kind == "tcp"}
+    found |= {port: port for port in sorted({*balancer.tcp, *routed})}
+    return tuple(Published(host, inside, span=balancer.replicas) for host, inside in found.items())
+
+
+def workload(stack: Stack, image: str, health: HealthCheck) -> Workload:
+    """The balancers."""
+    told, certificate = balancer_settings(stack), stack.balancer.certificate
+    files = {"chain.pem": certificate.chain, "key.pem": certificate.key} if certificate else {}
+    return Workload(
+        name=BALANCER,
+        role="balancer",
+        image=image,
+        replicas=stack.balancer.replicas,
+        configs={SETTINGS: asdict(told), **{f"{CERTIFICATE}/{name}": text for name, text in files.items()}},
+        published=entries(stack),
+        health=health,
+        stop_grace=told.shutdown_timeout,
+        capabilities=(),
+    )

@@ -1,0 +1,60 @@
+"""A template of one's own, tried with made-up values before anything is launched with it."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, replace
+
+import jinja2
+
+from stackctl.domain.balancer import Backend, BalancerSettings, RoutedService, Target
+from stackctl.domain.instance import Endpoint
+from stackctl.domain.registry import RegistrySettings
+from stackctl.domain.route import Route
+from stackctl.rendering.nginx import OWN, render
+from stackctl.rendering.templates import environment
+from stackctl.spec.bundled import bundled
+
+SERVICES = (
+    RoutedService("web", "web", Route("path", "/")),
+    RoutedService("api", "api", Route("path", "/api", strip=True)),
+    RoutedService("admin", "admin", Route("host", host="admin.example.test")),
+    RoutedService("echo-9999", "echo-9999", Route("tcp", port=9999)),
+    RoutedService("db", "db", Route("tls", host="db.example.test")),
+)
+SETTINGS = BalancerSettings(
+    "trial", "example.test", True, 0.5, 30.0, RegistrySettings("static"), SERVICES, https=True, tls=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong, and on which line of the template."""
+
+    line: int
+    message: str
+
+
+def flaw(text: str) -> Flaw | None:
+    """The first thing wrong with a template, rendered with every kind of route, with instances and without any."""
+    templates = environment(bundled("templates") / "nginx", {OWN: text})
+    member = Backend("trial-web-1", Endpoint("192.0.2.1", 80))
+    empty = Target(SERVICES, {service.name: () for service in SERVICES})
+    full = replace(empty, backends={service.name: (member,) for service in SERVICES})
+    try:
+        template = templates.get_template(OWN)
+        for target in (empty, full):
+            render(template, SETTINGS, target, token="", run="/run/stackctl")
+    except jinja2.TemplateSyntaxError as error:
+        return Flaw(error.lineno, error.message or "a syntax error")
+    except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        return Flaw(line_of(error), str(error))
+    return None
+
+
+def line_of(error: Exception) -> int:
+    """The line of the own template on which it happened: Jinja2 puts it into the traceback."""
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename in (OWN, "<template>")
+    ]
+    return next((line for line in reversed(lines) if line), 1)
