@@ -6,19 +6,17 @@ import asyncio
 import json
 import re
 import time
-from collections import Counter
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from stackctl.agents.connections import outgoing
 from stackctl.agents.nginx import Nginx
 from stackctl.domain.balancer import Backends
 from stackctl.domain.instance import Endpoint
 from stackctl.domain.observation import BalancerSeen
 from stackctl.rendering.nginx import backends_in, revision_of
 
-ESTABLISHED = "01"
 AGENT_PORT = 8090
 CLOCK_TICK = 0.02  # seconds; the kernel tells when a process started in hundredths
 CLAIM = re.compile(r"^# stackctl \S+ revision (\S+)$", re.MULTILINE)
@@ -50,30 +48,10 @@ async def inspect(nginx: Nginx) -> BalancerSeen:
         dropped=dropped,
         reloaded=reloaded,
         shutting_down=sum(worker.shutting_down for worker in workers),
-        connections=connections(),
+        connections=outgoing(nginx),
         agent="its agent does not answer" if answer is None else "",
         rejected=str((answer or {}).get("rejected", "")),
     )
-
-
-def connections(tables: tuple[Path, ...] = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))) -> Mapping[str, int]:
-    """Established connections of this network namespace by remote endpoint (format: the kernel's proc_net_tcp)."""
-    found: Counter[str] = Counter()
-    for table in tables:
-        for line in table.read_text().splitlines()[1:] if table.exists() else ():
-            fields = line.split()
-            if fields[3] == ESTABLISHED:
-                found[str(_endpoint(fields[2]))] += 1
-    return dict(found)
-
-
-def _endpoint(text: str) -> Endpoint:
-    """`0100007F:0050`: each 32-bit word of the address in the host's byte order, the port as it reads."""
-    address, _, port = text.partition(":")
-    words = [bytes.fromhex(address[start : start + 8])[::-1] for start in range(0, len(address), 8)]
-    parsed = ip_address(b"".join(words))
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return Endpoint(str(mapped or parsed), int(port, 16))
 
 
 def _on_disk(text: str, running: Backends) -> Backends:

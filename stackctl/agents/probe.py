@@ -9,11 +9,13 @@ import asyncio
 import json
 import sys
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from stackctl.agents import asking, settings
 from stackctl.agents.cluster import cluster, weaknesses
-from stackctl.agents.inspection import AGENT_PORT, connections, inspect
+from stackctl.agents.connections import outgoing
+from stackctl.agents.inspection import AGENT_PORT, inspect
 from stackctl.agents.nginx import Nginx
 from stackctl.agents.registries import open_registry
 from stackctl.domain.conventions import Question
@@ -73,11 +75,12 @@ class Answers:
 
     async def tcp(self, way: dict[str, Any], expected: int, foreign: list[str]) -> Any:
         """Connections through it."""
-        return traffic_to_json(tcp_traffic(TcpWay(**way), connections, expected=expected, foreign=foreign))
+        count = partial(outgoing, self._nginx)
+        return traffic_to_json(tcp_traffic(TcpWay(**way), count, expected=expected, foreign=foreign))
 
     async def connections(self) -> Any:
         """The balancer's established connections by remote endpoint."""
-        return dict(connections())
+        return dict(outgoing(self._nginx))
 
     async def health(self, host: str) -> Any:
         """What an agent says of itself."""

@@ -48,6 +48,15 @@ class Project:
         return replace(self.stack, services=services)
 
 
+def complete(project: Project) -> Project:
+    """The project with everything that its files need and the spec leaves to stackctl: a certificate for https."""
+    if project.stack.balancer.https is None or project.stack.balancer.certificate:
+        return project
+    from stackctl.app.certificate import certified  # cryptography, for those only who need it
+
+    return certified(project)
+
+
 def workspace_of(stack: Stack, *, bundled: bool) -> Workspace:
     """`.stackctl/<stack>/` beside the spec; for a bundled stack, whose folder may be read-only, in the current one."""
     return Workspace((Path.cwd() if bundled else Path(stack.folder)) / ".stackctl" / stack.name)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from stackctl.app.images import running_images
 from stackctl.app.launching import Waiting
 from stackctl.app.planned import Planned, planned
-from stackctl.app.project import Project
+from stackctl.app.project import Project, complete
 from stackctl.app.rendered import written_files
 from stackctl.app.up import UpResult, run
 from stackctl.domain.plan import Plan
@@ -35,7 +35,7 @@ def plan_scale(project: Project, services: Mapping[str, int]) -> Planned:
 def scale(project: Project, changes: Mapping[str, int], waiting: Waiting) -> UpResult:
     """Start new instances and wait until every balancer serves them; drain surplus ones, then stop exactly those."""
     with project.workspace.lock("scale"):
-        project = scaled(project, changes)
+        project = complete(scaled(project, changes))
         plan = plan_scale(project, changes)
         _refuse_unlaunched(project, plan)
         with written_files(project, plan.desired, plan.images):

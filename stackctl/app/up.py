@@ -9,7 +9,7 @@ from stackctl.app.images import build_own, ensure_images, known_images
 from stackctl.app.launching import Waiting, launch
 from stackctl.app.planned import Planned, make_plan
 from stackctl.app.ports_free import check_ports
-from stackctl.app.project import Project
+from stackctl.app.project import Project, complete
 from stackctl.app.rendered import written_files
 from stackctl.domain.plan import Plan
 from stackctl.domain.verdict import Verdict
@@ -29,6 +29,7 @@ def up(project: Project, waiting: Waiting, *, images: str) -> UpResult:
     Everything that can be refused is refused before anything is started: images, ports, the Compose file.
     """
     with project.workspace.lock("up"):
+        project = complete(project)
         tags = known_images(project)
         ensure_images(project, tags, policy=images)
         planned = make_plan(project, tags)

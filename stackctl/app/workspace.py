@@ -57,7 +57,8 @@ class Workspace:
             if not path.exists() or path.read_text() != text:
                 beside = path.with_name(f".{path.name}.new")
                 beside.write_text(text)
-                beside.chmod(0o755 if text.startswith("#!") else 0o644)
+                # A Compose file holds the registry's password and the entry's key.
+                beside.chmod(0o755 if text.startswith("#!") else 0o600 if path.name == "compose.yaml" else 0o644)
                 beside.replace(path)
 
     def remove(self) -> None:

@@ -25,10 +25,11 @@ def command(
 ) -> None:
     from stackctl.app.images import known_images
     from stackctl.app.planned import make_plan
+    from stackctl.app.project import complete
     from stackctl.report.json import document, plan_json
 
     project = open_project(context, stack, progress, quiet)
-    plan = make_plan(project, known_images(project)).plan
+    plan = make_plan(complete(project), known_images(project)).plan
     click.echo(document("plan", plan_json(plan)) if format_ == "json" else str(plan))
     if exit_code and plan:
         context.exit(PENDING)

@@ -42,6 +42,7 @@ def command(
     from stackctl.app.images import known_images
     from stackctl.app.launching import Waiting
     from stackctl.app.planned import make_plan
+    from stackctl.app.project import complete
     from stackctl.app.up import up
     from stackctl.errors import UsageError
 
@@ -49,6 +50,6 @@ def command(
         raise UsageError("engine-unsupported", f"this version runs stacks on Compose only, not on {engine}")
     project = open_project(context, stack, progress, quiet)
     if dry_run:
-        show_dry_run("up", format_, make_plan(project, known_images(project)).plan)
+        show_dry_run("up", format_, make_plan(complete(project), known_images(project)).plan)
         return
     show_result(context, "up", format_, project, up(project, Waiting(wait, timeout, stable), images=images))

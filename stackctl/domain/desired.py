@@ -52,6 +52,7 @@ class Workload:
     link_local: str = ""
     address: str = ""
     dns: tuple[str, ...] = ()
+    sysctls: Mapping[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     configs: Mapping[str, Any] = field(default_factory=dict)

@@ -93,7 +93,8 @@ def _identity(workload: Workload) -> dict[str, Any]:
     network: dict[str, Any] = {"link_local_ips": [workload.link_local]} if workload.link_local else {}
     network |= {"ipv4_address": workload.address} if workload.address else {}
     dns = {"dns": list(workload.dns)} if workload.dns else {}
-    return hostname | dns | ({"networks": {"default": network}} if network else {})
+    sysctls = {"sysctls": dict(workload.sysctls)} if workload.sysctls else {}
+    return hostname | dns | sysctls | ({"networks": {"default": network}} if network else {})
 
 
 def _ipam(subnet: str) -> dict[str, Any]:

@@ -52,7 +52,8 @@ def verdict_table(stack: str, engine: str, verdict: Verdict) -> str:
     titles: tuple[str, ...] = ("service", "desired", "engine", "registry")
     titles += tuple(f"config {short(stack, id)}" for id in configs)
     titles += tuple(way if way.startswith("entry ") else f"traffic {short(stack, way)}" for way in ways)
-    rows = tuple(_row(service, configs, ways) for service in services)
+    titles += ("dns A, SRV",) if any(service.dns for service in services) else ()
+    rows = tuple(_row(service, configs, ways)[: len(titles)] for service in services)
     lines = [headline(stack, engine, verdict), str(Table(titles, rows))]
     for name, divergence in verdict.judgement.divergences:
         parts = [f"missing {', '.join(divergence.missing)}" if divergence.missing else ""]
@@ -65,6 +66,7 @@ def _row(service: ServiceVerdict, configs: Sequence[str], ways: Sequence[str]) -
     cells = [service.name, str(len(service.desired)), str(len(service.engine)), str(len(service.registry))]
     cells += [str(len(service.config[id])) if id in service.config else "-" for id in configs]
     cells += [_traffic(service.traffic[way], len(service.desired)) if way in service.traffic else "-" for way in ways]
+    cells.append(", ".join(str(len(ids)) for ids in service.dns.values()) or "-")
     return tuple(cells)
 
 
