@@ -15,6 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+REGISTRY_FIXED = "registry-fixed"  # the id of what a list that nobody watches refuses
+
 
 class StackctlError(Exception):
     """A failure that a person can act on; never shown with a traceback unless asked for."""

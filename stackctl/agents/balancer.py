@@ -26,6 +26,7 @@ from stackctl.agents.balancing import (
     Rejected,
     State,
     Tick,
+    Told,
     Unwatch,
     WakeAt,
     Watch,
@@ -45,6 +46,7 @@ from stackctl.rendering.templates import environment
 
 TEMPLATES = Path("/opt/stackctl/templates/nginx")
 WAIT = 60.0  # seconds that a blocking query waits for news
+LISTEN = 0.2  # seconds between two looks for new settings
 GUARD = 5.0  # seconds between two looks at what runs and what lies on disk
 
 log = Log("balancer")
@@ -53,13 +55,12 @@ log = Log("balancer")
 class Balancer:
     """The loop around the reducer: it waits, reads clocks and talks; what to do is decided in `balancing`."""
 
-    def __init__(self, told: BalancerSettings, nginx: Nginx, template: jinja2.Template, registry: Registry) -> None:
-        self._settings = told
+    def __init__(self, told: str, nginx: Nginx, registry: Registry) -> None:
+        self._told = told
         self._nginx = nginx
-        self._template = template
         self._registry = registry
         self._events: asyncio.Queue[Event] = asyncio.Queue()
-        self._state: State = adopt(told, None)
+        self._state: State = adopt(settings.balancer(told), None)
         self._loop = asyncio.get_running_loop()
         self.metrics = Metrics(
             "stackctl_balancer",
@@ -72,20 +73,21 @@ class Balancer:
 
     def health(self) -> Health:
         """Well while the registry answers and nginx takes what it is given; who is set aside is told as well."""
-        state = self._state
-        reasons = (*dict.fromkeys(state.registry_lost.values()), state.rejected.reason if state.rejected else "")
-        rejected = state.rejected.reason if state.rejected else ""
-        return Health(tuple(filter(None, reasons)), {"set_aside": state.problems, "rejected": rejected})
+        state, rejected = self._state, self._state.rejected.reason if self._state.rejected else ""
+        reasons = tuple(filter(None, (*dict.fromkeys(state.registry_lost.values()), rejected)))
+        details = {"set_aside": state.problems, "rejected": rejected, "told": settings.digest(self._told)}
+        return Health(reasons, details)
 
     async def run(self) -> None:
         """Until cancelled."""
-        self._state = adopt(self._settings, await self._running())
+        self._state = adopt(self._state.settings, await self._running())
         watches: dict[str, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as tasks:
             for name in self._state.watched:
                 watches[name] = tasks.create_task(self._watch(name))
             tasks.create_task(self._discover())
             tasks.create_task(self._guard())
+            tasks.create_task(self._listen())
             while True:
                 event = await self._events.get()
                 self._state, commands = reduce(self._state, event)
@@ -151,7 +153,8 @@ class Balancer:
     async def _apply(self, target: Target) -> None:
         began = self._loop.time()
         try:
-            rendered = render_config(self._template, self._settings, target, self._nginx)
+            told = self._state.settings
+            rendered = render_config(template_of(told), told, target, self._nginx)
             await self._nginx.apply(rendered, target)
         except (StackctlError, OSError, jinja2.TemplateError, ValueError) as error:
             self._events.put_nowait(Rejected(target, str(error), self._loop.time()))
@@ -166,11 +169,21 @@ class Balancer:
         if after:
             await Backoff(first=after, last=after).wait()
         answers = await asyncio.gather(
-            *(accepts(member.endpoint, self._settings.connect_timeout) for member in members)
+            *(accepts(member.endpoint, self._state.settings.connect_timeout) for member in members)
         )
         alive = tuple(member for member, answered in zip(members, answers, strict=True) if answered)
         log("registry forgot a service", level="warning", service=service, answering=[member.id for member in alive])
         self._events.put_nowait(Answering(service, alive, self._loop.time()))
+
+    async def _listen(self) -> None:
+        """What the balancer is told while it runs; the probe writes it."""
+        pause = Backoff(first=LISTEN, last=LISTEN)
+        while True:
+            await pause.wait()
+            if (text := settings.text()) != self._told:
+                self._told = text
+                log("told", settings=settings.digest(text))
+                self._events.put_nowait(Told(settings.balancer(text), self._loop.time()))
 
     async def _guard(self) -> None:
         """What runs and what lies on disk must be what was applied, whoever touched it meanwhile."""
@@ -231,10 +244,9 @@ def template_of(told: BalancerSettings) -> jinja2.Template:
 
 async def main() -> None:
     """The agent of one balancer."""
-    told = settings.balancer()
-    template = template_of(told)
-    async with open_registry(told.registry) as registry:
-        balancer = Balancer(told, Nginx(), template, registry)
+    told = settings.text()
+    async with open_registry(settings.balancer(told).registry) as registry:
+        balancer = Balancer(told, Nginx(), registry)
         await serve("balancer", balancer.health, balancer.metrics)
         await balancer.run()
 
@@ -245,7 +257,8 @@ def write_first() -> None:
     empty = Target(told.services, {service.name: () for service in told.services})
     try:
         rendered = render_config(template_of(told), told, empty, nginx)
-    except jinja2.TemplateError as error:
+        asyncio.run(nginx.test(rendered))
+    except (jinja2.TemplateError, StackctlError) as error:
         # The agent will say so too, for as long as it lasts; traffic does not wait for it.
         log("own template failed", level="error", reason=str(error))
         rendered = render_config(template_of(replace(told, template="")), told, empty, nginx)

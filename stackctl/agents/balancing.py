@@ -1,6 +1,7 @@
 """What the balancer agent decides: which config to apply, and when. Pure; the loop around it does the waiting.
 
-    NamesRead ────┐                      ┌── Watch, Unwatch    a service that only the registry knows
+    Told ─────────┐
+    NamesRead ────┤                      ┌── Watch, Unwatch    a service that only the registry knows
     CatalogRead ──┤                      ├── Apply(target)      render, test, swap, reload, confirm
     RegistryLost ─┼─> reduce(state, e) ──┤
     Applied ──────┤                      ├── WakeAt(time)       ask again then
@@ -35,6 +36,14 @@ REFILL = 4.0  # reloads a second after that
 DOUBT = 10.0  # seconds in which a registrator writes again what a registry forgot
 ASK_AGAIN = 0.25  # seconds between two questions to instances of a forgotten service
 RETRY_REJECTED = 5.0  # seconds until a config that nginx refused is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """New settings."""
+
+    settings: BalancerSettings
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ class Tick:
     at: float
 
 
-Event = NamesRead | CatalogRead | RegistryLost | Applied | Rejected | Drifted | Answering | Tick
+Event = Told | NamesRead | CatalogRead | RegistryLost | Applied | Rejected | Drifted | Answering | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +216,8 @@ def adopt(settings: BalancerSettings, running: Target | None) -> State:
 def reduce(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
     """The next state and what to do now."""
     match event:
+        case Told(settings, at):
+            return _told(state, settings, at)
         case NamesRead(names, at):
             return _named(state, frozenset(names), at)
         case CatalogRead(catalog, at):
@@ -231,10 +242,21 @@ def _found(state: State) -> Iterator[tuple[RoutedService, str]]:
     taken = {service.route.claim: f"the stack's {service.name}" for service in state.settings.services}
     names = {service.name for service in state.settings.services}
     for name, route in sorted(state.routes.items()):
+        if name in state.specified:
+            continue
         holder = f"the stack's {name}" if name in names else taken.get(route.claim, "")
         what = f"the name {name}" if name in names else route.claim
         yield RoutedService(name, name, route), f"{what} belongs to {holder}" if holder else ""
         taken.setdefault(route.claim, name)
+
+
+def _told(state: State, settings: BalancerSettings, at: float) -> tuple[State, tuple[Command, ...]]:
+    if settings == state.settings:
+        return state, ()
+    state = replace(state, settings=settings, applied=None, rejected=None)
+    new = sorted(state.specified - state.watched)
+    state, commands = _decide(replace(state, watched=state.watched | frozenset(new)), at)
+    return state, (*map(Watch, new), *commands)
 
 
 def _named(state: State, names: frozenset[str], at: float) -> tuple[State, tuple[Command, ...]]:

@@ -1,9 +1,8 @@
-"""The connections that nginx has opened, as the kernel lists them (format: proc_net_tcp in the kernel's documentation)."""
+"""The connections that nginx has opened, as the kernel lists them (format: the kernel's proc_net_tcp)."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ def outgoing(nginx: Nginx) -> Mapping[str, int]:
 
 
 def connections_of(inodes: set[str], tables: Iterable[Path] = TABLES) -> Mapping[str, int]:
-    """Established connections among these sockets whose local port nobody listens on: the ones that were opened here."""
+    """Established connections among these sockets that were opened here: nobody listens on their local port."""
     sockets = [socket for table in tables if table.exists() for socket in parsed(table.read_text())]
     served = {socket.local.port for socket in sockets if socket.state == LISTENING}
     return Counter(
@@ -55,7 +54,7 @@ def _inodes(pid: int) -> Iterator[str]:
     with contextlib.suppress(OSError):  # it has ended
         for file in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(OSError):
-                kind, _, inode = os.readlink(file).partition(":")
+                kind, _, inode = str(file.readlink()).partition(":")
                 if kind == "socket":
                     yield inode.strip("[]")
 

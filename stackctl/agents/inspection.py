@@ -6,14 +6,11 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from stackctl.agents.connections import outgoing
 from stackctl.agents.nginx import Nginx
 from stackctl.domain.balancer import Backends
-from stackctl.domain.instance import Endpoint
 from stackctl.domain.observation import BalancerSeen
 from stackctl.rendering.nginx import backends_in, revision_of
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
 from collections.abc import Awaitable, Callable
@@ -63,9 +64,7 @@ class Nginx:
         Raises `StackctlError` where nginx refuses the candidate (the running config and file stay as they were) or
         where no fresh connection sees the new revision within `timeout` seconds.
         """
-        candidate = self.run / "candidate.conf"
-        _write(candidate, rendered.text)
-        await self._test(candidate)
+        candidate = await self.test(rendered)
         self._remember(rendered, target)
         previous = self.config.read_text()
         candidate.replace(self.config)
@@ -128,13 +127,18 @@ class Nginx:
                         found.append(Worker(int(entry.name), SHUTTING_DOWN in title, started))
         return tuple(found)
 
-    async def _test(self, candidate: Path) -> None:
+    async def test(self, rendered: RenderedConfig) -> Path:
+        """The candidate's file; raises `StackctlError` with nginx's words, and the line, where it is refused."""
+        candidate = self.run / "candidate.conf"
+        _write(candidate, rendered.text)
         process = await asyncio.create_subprocess_exec(
             self.binary, "-t", "-q", "-c", str(candidate), stderr=asyncio.subprocess.PIPE
         )
         _, errors = await process.communicate()
         if process.returncode:
-            raise StackctlError("config-refused", errors.decode(errors="replace").strip(), where=str(candidate))
+            words = errors.decode(errors="replace").strip()
+            raise StackctlError("config-refused", f"{words}{_quoted(words, rendered.text)}", where=str(candidate))
+        return candidate
 
     async def _replaced(self, before: set[int]) -> bool:
         workers = self.workers()
@@ -156,6 +160,13 @@ class Nginx:
         kept = sorted(record.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)
         for old in kept[:-KEPT_REVISIONS]:
             old.unlink()
+
+
+def _quoted(words: str, text: str) -> str:
+    """The line of the config that nginx's message points to."""
+    found = re.search(r"candidate\.conf:(\d+)", words)
+    lines = text.splitlines()
+    return f": {lines[int(found[1]) - 1].strip()}" if found and int(found[1]) <= len(lines) else ""
 
 
 def _write(path: Path, text: str) -> None:

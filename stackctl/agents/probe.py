@@ -18,6 +18,7 @@ from stackctl.agents.connections import outgoing
 from stackctl.agents.inspection import AGENT_PORT, inspect
 from stackctl.agents.nginx import Nginx
 from stackctl.agents.registries import open_registry
+from stackctl.agents.settings import TOLD, digest
 from stackctl.domain.conventions import Question
 from stackctl.domain.instance import Endpoint
 from stackctl.errors import StackctlError
@@ -27,6 +28,8 @@ from stackctl.probing.http import Way, traffic
 from stackctl.probing.tcp import TcpWay, tcp_traffic
 from stackctl.probing.wire import balancer_to_json, catalog_to_json, registration_from_json, traffic_to_json
 from stackctl.rendering.nginx import TOKEN_PLACEHOLDER
+
+TAKEN = 5.0
 
 
 class Answers:
@@ -68,6 +71,19 @@ class Answers:
     async def token(self) -> Any:
         """The secret by which nginx tells who answered."""
         return self._nginx.token()
+
+    async def tell(self, settings: dict[str, Any]) -> None:
+        """New settings for the balancer here; returns when its agent has taken them, or raises `StackctlError`."""
+        text = json.dumps(settings, sort_keys=True)
+        beside = TOLD.with_name(f".{TOLD.name}.new")
+        beside.write_text(text)
+        beside.replace(TOLD)
+        try:
+            async with asyncio.timeout(TAKEN):
+                while (await health("127.0.0.1")).get("told") != digest(text):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise StackctlError("not-told", f"waited {TAKEN:g} s for the agent to take its settings") from None
 
     async def traffic(self, way: dict[str, Any], expected: int) -> Any:
         """Requests through the balancer."""
@@ -133,7 +149,8 @@ async def health(host: str) -> dict[str, Any]:
         return {"healthy": False, "detail": "it does not answer"}
     said = json.loads(answer.partition(b"\r\n\r\n")[2])
     aside = [f"{id} is set aside: {reason}" for id, reason in said.get("set_aside", {}).items()]
-    return {"healthy": said["healthy"], "detail": "; ".join([*said["reasons"], *aside]) or "well"}
+    detail = "; ".join([*said["reasons"], *aside]) or "well"
+    return {"healthy": said["healthy"], "detail": detail, "told": said.get("told", "")}
 
 
 async def main() -> None:
@@ -145,7 +162,8 @@ async def main() -> None:
             try:
                 said: dict[str, Any] = {"answer": await answer(known, json.loads(line))}
             except (StackctlError, OSError, ValueError, KeyError, TypeError) as error:
-                said = {"error": getattr(error, "message", "") or str(error) or repr(error)}
+                words = getattr(error, "message", "") or str(error) or repr(error)
+                said = {"error": words, "id": getattr(error, "id", ""), "hint": getattr(error, "hint", "")}
             sys.stdout.write(json.dumps(said) + "\n")
             sys.stdout.flush()
 

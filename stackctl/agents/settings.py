@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,23 @@ from stackctl.domain.registry import RegistrySettings
 from stackctl.domain.route import Route
 
 BALANCER = Path("/etc/stackctl/balancer.json")
+TOLD = Path("/run/stackctl/balancer.json")  # what a running balancer was told since
 REGISTRY = Path("/etc/stackctl/registry.json")
 
 
-def balancer(path: Path = BALANCER) -> BalancerSettings:
-    """The settings that were rendered for this balancer."""
-    data = json.loads(path.read_text())
+def text(told: Path = TOLD, rendered: Path = BALANCER) -> str:
+    """The balancer's settings as JSON: what it was told last, else what was rendered for it."""
+    return (told if told.exists() else rendered).read_text()
+
+
+def digest(text: str) -> str:
+    """By which an agent says which settings it has taken."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def balancer(given: str | None = None) -> BalancerSettings:
+    """The balancer's settings; `given` is their JSON."""
+    data = json.loads(given or text())
     return BalancerSettings(
         **{**data, "registry": _registry(data["registry"]), "services": tuple(map(_routed, data["services"]))}
     )

@@ -58,6 +58,15 @@ def make(engine: ComposeEngine, plan: Plan, seen: EngineState, progress: Progres
             progress.step(operation.instance, "started")
 
 
+async def configure(observer: Observer, plan: Plan, desired: Desired, progress: Progress) -> None:
+    """The operations that tell running parts something new; none of them is restarted."""
+    for operation in plan.of("configure"):
+        workload = desired.workload(operation.service)
+        for text in workload.live.values() if workload else ():
+            await observer.tell(operation.instance, text)
+        progress.step(operation.instance, f"told ({operation.cause})")
+
+
 async def take_away(observer: Observer, plan: Plan, seen: EngineState, desired: Desired, progress: Progress) -> None:
     """The operations that drain and remove instances, in the plan's order."""
     leaving = plan.of("drain")
@@ -77,6 +86,7 @@ async def launch(project: Project, desired: Desired, plan: Plan, seen: EngineSta
     engine = project.engine
     make(engine, plan, seen, project.progress)
     async with Observer(project) as observer:
+        await configure(observer, plan, desired, project.progress)
         if plan.of("drain") and plan.of("create", "start", "unpause"):
             await _served_before_draining(observer, project, waiting)
         if running_balancers(seen):  # a stack that has just been made has no marks

@@ -17,7 +17,7 @@ from stackctl.domain.instance import EngineState, Instance
 from stackctl.domain.observation import BalancerSeen, Observation, Resolved, Traffic
 from stackctl.engine.client import engine_address
 from stackctl.engine.inside import Inside
-from stackctl.errors import StackctlError, Unreachable
+from stackctl.errors import NotConverged, StackctlError, Unreachable
 from stackctl.planning.entry import routed_services
 from stackctl.planning.expected import expectation
 from stackctl.planning.registries import resolver
@@ -77,9 +77,17 @@ class Observer:
         for instance in running_balancers(engine):
             try:
                 return await (await self._probe(instance)).ask(question, **words)
+            except NotConverged:
+                raise  # an answer, though not the one that was hoped for
             except StackctlError as error:
                 lost = Unreachable("inside-unreachable", error.message, where=error.where, hint="stackctl status")
         raise lost
+
+    async def tell(self, id: str, settings: Mapping[str, Any]) -> None:
+        """Give a running balancer its settings; raises `StackctlError` where its agent does not take them."""
+        engine = await asyncio.to_thread(self.engine.observe)
+        for instance in (instance for instance in running_balancers(engine) if instance.id == id):
+            await (await self._probe(instance)).ask("tell", settings=settings)
 
     async def maintain(self, registration: str, reason: str | None) -> None:
         """Set or lift the drain mark of a registration; raises `Unreachable` where the registry can't be told."""

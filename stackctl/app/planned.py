@@ -31,4 +31,4 @@ def make_plan(project: Project, images: Mapping[str, str]) -> Planned:
 def planned(project: Project, images: Mapping[str, str], seen: EngineState) -> Planned:
     """The same for a look that was taken already."""
     desired = topology(project.stack, images)
-    return Planned(desired, seen, images, reconcile(desired, seen))
+    return Planned(desired, seen, images, reconcile(desired, seen, project.workspace.told()))

@@ -83,11 +83,17 @@ def register(project: Project, wanted: Registration) -> None:
 
 
 def deregister(project: Project, ids: Sequence[str]) -> None:
-    """Remove registrations by their id or their instance's; raises `UsageError` for one that is not there."""
+    """Remove registrations by their id or their instance's, each out of every balancer first.
+
+    Raises `UsageError` for one that is not there, `NotConverged` where a balancer goes on serving it.
+    """
 
     async def run() -> None:
         async with Observer(project) as observer:
-            for entry in await _entries(observer, ids):
+            entries = await _entries(observer, ids)
+            # A mark is believed at once; a registry that has merely forgotten an instance which answers is doubted.
+            await _marked(observer, entries, "it is being deregistered")
+            for entry in entries:
                 await observer.ask("deregister", registration=entry.registration)
 
     asyncio.run(run())
@@ -101,14 +107,7 @@ def drain(project: Project, ids: Sequence[str], reason: str) -> None:
 
     async def run() -> None:
         async with Observer(project) as observer:
-            entries = await _entries(observer, ids)
-            for entry in entries:
-                await observer.maintain(entry.registration, f"{OPERATOR}{reason}")
-            seen = await observer.observe(with_traffic=False)
-            own = [instance for instance in seen.engine.instances if instance.id in ids]
-            endpoints = frozenset(str(entry.endpoint) for entry in entries)
-            leaving = Leaving(frozenset(entry.id for entry in entries), endpoints | Leaving.of(own).endpoints)
-            await confirmed(observer, leaving)
+            await _marked(observer, await _entries(observer, ids), f"{OPERATOR}{reason}")
 
     asyncio.run(run())
 
@@ -122,6 +121,14 @@ def undrain(project: Project, ids: Sequence[str]) -> None:
                 await observer.maintain(entry.registration, None)
 
     asyncio.run(run())
+
+
+async def _marked(observer: Observer, entries: Sequence[CatalogEntry], reason: str) -> None:
+    """In maintenance, and out of every running config."""
+    for entry in entries:
+        await observer.maintain(entry.registration, reason)
+    endpoints = frozenset(str(entry.endpoint) for entry in entries)
+    await confirmed(observer, Leaving(frozenset(entry.id for entry in entries), endpoints))
 
 
 async def _entries(observer: Observer, ids: Sequence[str]) -> list[CatalogEntry]:

@@ -35,6 +35,7 @@ def manifest(desired: Desired) -> str:
         "replicas": {w.name: w.replicas for w in desired.workloads if w.role == "service"},
         "images": {w.name: w.image for w in desired.workloads},
         "digests": {w.name: w.digest for w in desired.workloads},
+        "told": {w.name: w.told for w in desired.workloads if w.told},
     }
     return json.dumps(data, indent=2) + "\n"
 

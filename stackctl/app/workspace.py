@@ -38,6 +38,13 @@ class Workspace:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}
 
+    def told(self) -> Mapping[str, str]:
+        """Digests of what running parts were told last, by workload; empty where nothing was launched from here."""
+        try:
+            return {str(name): str(digest) for name, digest in json.loads(self.manifest.read_text())["told"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}
+
     def read(self, names: Iterable[str]) -> Mapping[str, str | None]:
         """The texts of files by relative path; None for one that is not there."""
         paths = {name: self.folder / name for name in names}

@@ -40,7 +40,8 @@ class Workload:
     the container, as values that become JSON. `volumes` are named volumes by path; `binds` host paths by path.
     `link_local` is an address of its own on the stack's network that stays whatever the engine assigns; `address` is
     the one to assign, where the network has a subnet. `dns` are the servers for names that the engine does not know.
-    `extra` is the spec's passthrough, in the engine's own keys.
+    `extra` is the spec's passthrough, in the engine's own keys. `live` are files like `configs` that may change while a
+    container runs.
     """
 
     name: str
@@ -64,11 +65,17 @@ class Workload:
     stop_grace: float = 10.0
     capabilities: tuple[str, ...] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    live: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def told(self) -> str:
+        """The digest of what its containers can be told while they run; empty where that is nothing."""
+        return hashlib.sha256(json.dumps(self.live, sort_keys=True).encode()).hexdigest()[:12] if self.live else ""
 
     @property
     def digest(self) -> str:
-        """Of everything that makes a container what it is; the number of replicas does not."""
-        parts = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "replicas"}
+        """Of everything that makes a container what it is; replicas do not, and what it can be told does not."""
+        parts = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("replicas", "live")}
         text = json.dumps(parts, sort_keys=True, default=lambda value: {f: getattr(value, f) for f in value.__slots__})
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

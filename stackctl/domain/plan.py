@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Verb = Literal["create", "start", "unpause", "recreate", "drain", "remove"]
+Verb = Literal["create", "start", "unpause", "recreate", "configure", "drain", "remove"]
 
 
 @dataclass(frozen=True, slots=True)

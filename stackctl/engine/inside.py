@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from stackctl.engine.client import docker_cli
-from stackctl.errors import StackctlError
+from stackctl.errors import REGISTRY_FIXED, NotConverged, StackctlError
 
 PROBE = ("python3", "-m", "stackctl.agents.probe")
 
@@ -62,7 +62,8 @@ class Inside:
                 self._process.kill()
 
     async def ask(self, question: str, *, timeout: float = 15.0, **words: Any) -> Any:
-        """One question; raises `StackctlError` (`probe-lost`, `probe-failed`) where no answer comes in `timeout` s."""
+        """One question; raises `StackctlError` (`probe-lost`, `probe-failed`) where no answer comes in `timeout` s,
+        `NotConverged` where a fixed list would have to change."""
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise StackctlError("probe-lost", "the probe was not started", where=self.container)
@@ -83,6 +84,8 @@ class Inside:
             raise StackctlError("probe-lost", await self._last_words(), where=self.container)
         answer = json.loads(line)
         if "error" in answer:
+            if answer["id"] == REGISTRY_FIXED:
+                raise NotConverged(answer["id"], answer["error"], hint=answer["hint"])
             raise StackctlError("probe-failed", answer["error"], where=self.container)
         return answer["answer"]
 

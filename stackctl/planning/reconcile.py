@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from stackctl.domain.desired import Desired, Workload
 from stackctl.domain.instance import EngineState, Instance
 from stackctl.domain.plan import Operation, Plan, Verb
 
 
-def reconcile(desired: Desired, seen: EngineState) -> Plan:
+def reconcile(desired: Desired, seen: EngineState, told: Mapping[str, str] | None = None) -> Plan:
     """The operations, in order: what makes instances first, then what takes them away.
 
     An instance of a service whose definition changed gets a replacement before it is drained; parts with an identity of
-    their own (Consul nodes, agents) are made anew in place.
+    their own (Consul nodes, agents) are made anew in place. `told` are the digests, by workload, of what running parts
+    were told last; a part of which nothing is known is told again.
     """
     operations = [operation for workload in desired.workloads for operation in _workload(desired.stack, workload, seen)]
+    operations += _untold(desired, seen, operations, told or {})
     operations += _orphans(desired, seen)
     building = [operation for operation in operations if operation.verb not in ("drain", "remove")]
     return Plan(desired.stack, (*building, *(o for o in operations if o.verb in ("drain", "remove"))))
+
+
+def _untold(
+    desired: Desired, seen: EngineState, operations: Iterable[Operation], told: Mapping[str, str]
+) -> Iterator[Operation]:
+    anew = {operation.instance for operation in operations}
+    for workload in desired.workloads:
+        if workload.told != told.get(workload.name, ""):
+            for instance in seen.of(workload.name):
+                if instance.state == "running" and instance.id not in anew:
+                    yield Operation("configure", workload.name, instance.id, "what it is told changed")
 
 
 def _workload(stack: str, workload: Workload, seen: EngineState) -> Iterator[Operation]:

@@ -11,7 +11,7 @@ from typing import Self
 
 from stackctl.domain.catalog import Catalog, CatalogEntry, Names, Registration
 from stackctl.domain.instance import Endpoint
-from stackctl.errors import StackctlError, Unreachable
+from stackctl.errors import REGISTRY_FIXED, StackctlError, Unreachable
 
 LOOKUP = 2.0  # seconds for a name
 
@@ -78,7 +78,7 @@ async def _entry(service: str, member: str) -> CatalogEntry:
 
 def _fixed(id: str) -> StackctlError:
     return StackctlError(
-        "registry-refused",
-        f"the list of instances is fixed: {id} can't be written to it, or drained",
+        REGISTRY_FIXED,
+        f"the list of instances is fixed: {id} can't be written to it, taken out of it or drained",
         hint="change `replicas` in the spec and run `stackctl up`, or use a registry",
     )

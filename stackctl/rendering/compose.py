@@ -36,7 +36,7 @@ def compose_model(desired: Desired, builds: Mapping[str, str]) -> dict[str, Any]
     configs = {
         _config_name(workload, target): {"content": _file(value)}
         for workload in desired.workloads
-        for target, value in workload.configs.items()
+        for target, value in {**workload.configs, **workload.live}.items()
     }
     return {
         "name": desired.stack,
@@ -59,10 +59,8 @@ def _service(stack: str, workload: Workload, build: str) -> dict[str, Any]:
     mounts += [f"{source}:{path}" for source, path in workload.binds.items()]
     if mounts:
         service["volumes"] = mounts
-    if workload.configs:
-        service["configs"] = [
-            {"source": _config_name(workload, target), "target": target} for target in workload.configs
-        ]
+    if files := (*workload.configs, *workload.live):
+        service["configs"] = [{"source": _config_name(workload, target), "target": target} for target in files]
     if workload.published:
         service["ports"] = [_port(published) for published in workload.published]
     if workload.health:
@@ -102,7 +100,8 @@ def _ipam(subnet: str) -> dict[str, Any]:
     if not subnet:
         return {}
     upper = list(ip_network(subnet).subnets(prefixlen_diff=1))[1]
-    return {"ipam": {"config": [{"subnet": subnet, "ip_range": str(upper)}]}}
+    gateway = str(ip_network(subnet)[1])
+    return {"ipam": {"config": [{"subnet": subnet, "gateway": gateway, "ip_range": str(upper)}]}}
 
 
 def _file(value: Any) -> str:

@@ -160,9 +160,8 @@ def _config(
             reason = "; ".join(filter(None, (difference.reason, cause)))
             return Divergence("config", difference.missing, difference.extra, f"{name}: {reason}")
         if balancer.rejected:
-            return Divergence(
-                "config", (), (), f"{name}: the config that it should run is refused: {balancer.rejected}"
-            )
+            reason = f"{name}: the config that it should run is refused: {balancer.rejected}"
+            return Divergence("config", (), (), reason, lasting=True)
         if balancer.tampered:
             return Divergence("config", balancer.dropped.get(service.name, ()), (), f"{name}: {balancer.tampered}")
     return None

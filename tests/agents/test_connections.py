@@ -23,7 +23,7 @@ TCP6 = """\
 
 
 def test_connections(tmp_path: Path) -> None:
-    """Those that these sockets opened are counted by remote endpoint: none that was accepted, none of another process."""
+    """Connections that these sockets opened count by remote endpoint: none accepted, none of another process."""
     (tmp_path / "tcp").write_text(TCP)
     (tmp_path / "tcp6").write_text(TCP6)
     tables = (tmp_path / "tcp", tmp_path / "tcp6", tmp_path / "absent")
