@@ -42,7 +42,8 @@ async def answers(question: Question) -> bool:
             async with asyncio.timeout(question.timeout):
                 return not question.path or await _gets(question, reader, writer)
         finally:
-            writer.close()
+            # A good-bye over TLS waits for the other side's.
+            writer.transport.abort() if tls else writer.close()
     except (OSError, TimeoutError, ValueError, IndexError):
         return False
 

@@ -140,7 +140,7 @@ def _set(here: Wishes, kind: str) -> bool:
 
 def _path(path: str) -> str:
     if not _PATH.match(path):
-        raise ValueError(f"the check's path {path!r} is not a path of plain characters")
+        raise ValueError(f"the check's path {path!r} is not a slash and plain characters")
     return path
 
 

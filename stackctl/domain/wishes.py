@@ -97,7 +97,10 @@ def meta(labels: Mapping[str, str], here: Wishes) -> tuple[tuple[str, str], ...]
     if WEIGHT_META in found:
         found[WEIGHT_META] = str(whole(found[WEIGHT_META], "the weight", MAX_WEIGHT))
     if ROUTE_META in found:
-        parse_route(found[ROUTE_META], "service.localhost")
+        try:
+            parse_route(found[ROUTE_META], "service.localhost")
+        except ValueError as problem:
+            raise ValueError(f"SERVICE_ROUTE: {problem}") from problem
     for key, value in found.items():
         if not _META_KEY.match(key) or not _META_VALUE.match(value) or len(value.encode()) > MAX_META_VALUE:
             raise ValueError(f"{PREFIX}{key.upper()} or its value is not allowed as metadata")
