@@ -1,11 +1,12 @@
 """The registrator: `python3 -m stackctl.agents.registrator`, one a host, beside the engine's socket.
 
-STACKCTL_STACK      the stack that it registers for
-STACKCTL_NETWORK    the network on which instances are asked and registered
-STACKCTL_REGISTRY   consul://consul-agent:8500; without it, what /etc/stackctl/registry.json says
-STACKCTL_OWNER      whose registrations are its own, the same after every restart: <stack>/<host>
-STACKCTL_HOST_IP    the host's address, for instances that are registered by it (optional)
-STACKCTL_RELIST     seconds between two looks at everything (default 2)
+STACKCTL_STACK          the stack that it registers for
+STACKCTL_NETWORK        the network on which instances are asked and registered
+STACKCTL_REGISTRY       consul://consul-agent:8500; without it, what /etc/stackctl/registry.json says
+STACKCTL_OWNER          whose registrations are its own, the same after every restart: <stack>/<host>
+STACKCTL_HOST_IP        the host's address, for instances that are registered by it (default: the network's gateway)
+STACKCTL_SCRIPT_CHECKS  `true` where the registry may run scripts that containers name (default: it may not)
+STACKCTL_RELIST         seconds between two looks at everything (default 2)
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Settings:
                 network=environment["STACKCTL_NETWORK"],
                 owner=environment["STACKCTL_OWNER"],
                 host=environment.get("STACKCTL_HOST_IP", ""),
+                script_checks=environment.get("STACKCTL_SCRIPT_CHECKS") == "true",
             )
             url = environment.get("STACKCTL_REGISTRY", "").replace("consul://", "http://", 1)
             registry = RegistrySettings("consul", url=url) if url else settings.registry()

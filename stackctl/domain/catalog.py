@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from stackctl.domain.instance import Endpoint
 
@@ -12,16 +13,31 @@ INSTANCE_META = "stackctl-instance"
 WEIGHT_META = "weight"
 MAINTENANCE_CHECK = "_service_maintenance:"
 
+InitialStatus = Literal["passing", "warning", "critical"]
+
 
 @dataclass(frozen=True, slots=True)
 class RegistryCheck:
-    """The registry's own check of a registration; times in seconds, `http` a whole URL or empty for a tcp check."""
+    """The registry's own check of a registration; times in seconds.
+
+    One of five says how: `http` is a whole URL, `tcp` an address with its port, `grpc` the same, and perhaps /service,
+    `script` a shell's command line beside the registry, `ttl` how long somebody's report to the registry holds.
+    `method` is the HTTP request's, empty for GET; `tls` is for gRPC over TLS; `skip_verify` takes any certificate.
+    `status` is what counts until the first result.
+    """
 
     http: str
     tcp: str
     interval: float
     timeout: float
     deregister_after: float
+    grpc: str = ""
+    script: str = ""
+    ttl: float = 0.0
+    method: str = ""
+    tls: bool = False
+    skip_verify: bool = False
+    status: InitialStatus = "passing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ class Container:
     """One container; times in seconds (`created`, `started`: since the epoch, on the engine's clock).
 
     `env` holds the SERVICE_* variables only. `networks` maps a network's name to the container's address on
-    it, `published` a tcp port of the container to the host's. `stop_signal` is the signal's number.
+    it, `gateways` to the host's there. `ports` are tcp and `udp_ports` udp; `published` and `udp_published` map one to
+    the host's, where other machines reach it. `stop_signal` is the signal's number.
     """
 
     id: str
@@ -29,8 +30,11 @@ class Container:
     labels: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, str] = field(default_factory=dict)
+    gateways: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[int, ...] = ()
     published: Mapping[int, int] = field(default_factory=dict)
+    udp_ports: tuple[int, ...] = ()
+    udp_published: Mapping[int, int] = field(default_factory=dict)
     stop_signal: int = 15
     stop_timeout: float = 10.0
 

@@ -9,33 +9,44 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from stackctl.domain import wishes as say
-from stackctl.domain.catalog import Registration, RegistryCheck
+from stackctl.domain.catalog import Registration
+from stackctl.domain.checks import check_wish, registry_check
 from stackctl.domain.container import Container
 from stackctl.domain.instance import DNS_LABEL, SAFE_ID, Endpoint
-from stackctl.domain.stack import Check
 
-_ASKS = re.compile(r"(\d+_)?(name|tags|id)\Z")
+# Settings that only somebody writes who wants a registration; SERVICE_REGION may be anybody's own business.
+_ASKS = re.compile(r"(\d+_)?(name|tags|id|route|check_(http|https|script|ttl|tcp|grpc))\Z")
+UDP = "udp"
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """For which stack an agent registers, on which network, and as whom; `host` is the host's address."""
+    """For which stack an agent registers, on which network, and as whom.
+
+    `host` is the host's address, empty for the network's gateway; `script_checks` allows checks that run a script.
+    """
 
     stack: str
     network: str
     owner: str
     host: str = ""
+    script_checks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What an instance is asked first: a GET of `path`, or where that is empty, a connection."""
+    """What an instance is asked first: a GET of `path`, or where that is empty, a connection.
+
+    `tls` takes any certificate, because only the answer counts. Over `udp` silence is a fine answer: nothing is asked.
+    """
 
     endpoint: Endpoint
     path: str = ""
     timeout: float = 1.0
+    transport: Literal["tcp", "tls", "udp"] = "tcp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,14 @@ class Claim:
 
     registration: Registration
     question: Question
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Port:
+    """A port of a container: what registrator takes for one service."""
+
+    number: int
+    udp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +80,7 @@ def claims(container: Container, scope: Scope) -> Claims:
         return Claims()
     try:
         ports = _ports(container)
-        heard = [port for port in ports if not say.ignored(say.of_port(wishes, port))]
+        heard = [port for port in ports if not say.ignored(say.of_port(wishes, port.number))]
         return Claims(tuple(_claim(container, scope, wishes, port, len(ports) > 1) for port in heard))
     except ValueError as problem:
         return Claims(problem=str(problem))
@@ -86,45 +105,51 @@ def _asks(labels: Mapping[str, str], wishes: say.Wishes, stack: str) -> bool:
     return any(_ASKS.match(wish) for wish in wishes)
 
 
-def _ports(container: Container) -> tuple[int, ...]:
+def _ports(container: Container) -> tuple[Port, ...]:
     if label := container.labels.get(say.PORT_LABEL):
-        return (say.whole(label, say.PORT_LABEL, 65535),)
-    ports = container.published if _by_host(container.labels) else container.ports
-    if not ports:
-        raise ValueError(f"it exposes no tcp port; name one with EXPOSE or the label {say.PORT_LABEL}")
-    return tuple(sorted(ports))
+        return (Port(say.whole(label, say.PORT_LABEL, 65535)),)
+    by_host = _by_host(container.labels)
+    tcp = container.published if by_host else container.ports
+    udp = container.udp_published if by_host else container.udp_ports
+    if not tcp and not udp:
+        what = "publishes no port to other machines" if by_host else "exposes no port"
+        raise ValueError(f"it {what}; name one with EXPOSE or the label {say.PORT_LABEL}")
+    return tuple(sorted([*map(Port, tcp), *(Port(port, udp=True) for port in udp)]))
 
 
-def _claim(container: Container, scope: Scope, wishes: say.Wishes, port: int, several: bool) -> Claim:
-    here = say.of_port(wishes, port)
+def _claim(container: Container, scope: Scope, wishes: say.Wishes, port: Port, several: bool) -> Claim:
+    here = say.of_port(wishes, port.number)
     default = container.labels.get(say.SERVICE_LABEL) or _basename(container.image)
-    name = _named(wishes, "name", default, port, several)
-    id = _named(wishes, "id", container.name, port, several)
+    name = _named(wishes, "name", default, port.number, several)
+    # One number may be two ports; without the suffix they would be one registration.
+    id = _named(wishes, "id", container.name, port.number, several) + (f":{UDP}" if port.udp else "")
     if not DNS_LABEL.match(name):
         raise ValueError(f"the service's name {name!r} is not a DNS label; set SERVICE_NAME")
     for word in (id, container.name):
         if not SAFE_ID.match(word):
             raise ValueError(f"the id {word!r} holds a character that is not allowed, or is too long")
-    inside = Endpoint(container.networks[scope.network], port)
+    inside = Endpoint(container.networks[scope.network], port.number)
     endpoint = _on_host(container, scope, port) if _by_host(container.labels) else inside
-    check = say.check(container.labels, here)
+    wish = check_wish(container.labels, here)
+    tags = say.tags(here)
     registration = Registration(
         id=id,
         service=name,
         endpoint=endpoint,
         instance=container.name,
         owner=scope.owner,
-        tags=say.tags(here),
+        tags=(*tags, UDP) if port.udp and UDP not in tags else tags,
         meta=say.meta(container.labels, here),
-        check=_registry_check(check, endpoint),
+        check=registry_check(wish, endpoint, udp=port.udp, scripts=scope.script_checks),
     )
-    return Claim(registration, Question(inside, check.path if check.kind == "http" else "", check.timeout))
+    path = wish.word if wish.kind in ("http", "https") and not port.udp else ""
+    return Claim(registration, Question(inside, path, wish.timeout, _transport(port, wish.kind)))
 
 
-def _registry_check(check: Check, endpoint: Endpoint) -> RegistryCheck:
-    http = f"http://{endpoint}{check.path}" if check.kind == "http" else ""
-    tcp = str(endpoint) if check.kind == "tcp" else ""
-    return RegistryCheck(http, tcp, check.interval, check.timeout, check.deregister_after)
+def _transport(port: Port, kind: str) -> Literal["tcp", "tls", "udp"]:
+    if port.udp:
+        return "udp"
+    return "tls" if kind == "https" else "tcp"
 
 
 def _by_host(labels: Mapping[str, str]) -> bool:
@@ -134,12 +159,17 @@ def _by_host(labels: Mapping[str, str]) -> bool:
     return address == "host"
 
 
-def _on_host(container: Container, scope: Scope, port: int) -> Endpoint:
-    if not scope.host:
-        raise ValueError(f"{say.ADDRESS_LABEL} is host, but the registrator was not told the host's address")
-    if port not in container.published:
-        raise ValueError(f"{say.ADDRESS_LABEL} is host, but port {port} is not published")
-    return Endpoint(scope.host, container.published[port])
+def _on_host(container: Container, scope: Scope, port: Port) -> Endpoint:
+    # The gateway is the host as the stack's network sees it, and the engine answers there on published ports.
+    host = scope.host or container.gateways.get(scope.network)
+    if not host:
+        raise ValueError(
+            f"{say.ADDRESS_LABEL} is host, but {scope.network} has no gateway and STACKCTL_HOST_IP is unset"
+        )
+    published = container.udp_published if port.udp else container.published
+    if port.number not in published:
+        raise ValueError(f"{say.ADDRESS_LABEL} is host, but port {port.number} is not published to other machines")
+    return Endpoint(host, published[port.number])
 
 
 def _basename(image: str) -> str:

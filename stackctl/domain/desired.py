@@ -13,7 +13,8 @@ Role = Literal["consul", "redis", "sentinel", "registrator", "balancer", "servic
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A port of the container made reachable on the engine's host; `span` hosts ports for that many replicas."""
+    """A port of the container made reachable on the engine's host: `host`, or any free one where that is 0; with `span`
+    as many as there are replicas, from `host` on."""
 
     host: int
     container: int

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from stackctl.domain.catalog import WEIGHT_META
-from stackctl.domain.stack import Check
+from stackctl.domain.route import ROUTE_META, STRIP_META, parse_route
 
 STACK_LABEL = "stackctl.stack"
 SERVICE_LABEL = "stackctl.service"
@@ -24,15 +21,30 @@ PREFIX = "SERVICE_"
 MAX_WEIGHT = 256
 MAX_META = 60  # Consul takes 64 pairs, and stackctl adds its own
 
+# How a check may ask, in the order in which registrator looks; the first one that is set counts.
+CHECK_KINDS = ("check_http", "check_https", "check_script", "check_ttl", "check_tcp", "check_grpc")
+CHECK_DETAILS = (
+    "check_interval",
+    "check_timeout",
+    "check_deregister_after",
+    "check_initial_status",
+    "check_http_method",
+    "check_https_method",
+    "check_grpc_use_tls",
+    "check_tls_skip_verify",
+)
+
 _OF_A_PORT = re.compile(r"\d+_")
-_NO_META = re.compile(r"(name|tags|id|ignore|check_.+)\Z")
+_NO_META = frozenset({"name", "tags", "id", "ignore", *CHECK_KINDS, *CHECK_DETAILS})
+# A variable's name can't hold the dash that this one has.
+_META_ALIASES = {"route_strip": STRIP_META}
 _META_KEY = re.compile(r"(?!consul-|stackctl)[a-z0-9_-]{1,128}\Z")
-_META_VALUE = re.compile(r"[^\x00-\x1f\x7f]{0,512}\Z")
+_META_VALUE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
+MAX_META_VALUE = 512  # bytes, by Consul
 _TAG = re.compile(r"[^\x00-\x1f\x7f;{}$]{1,256}\Z")
-_PATH = re.compile(r"/(?:(?![;{}$])[!-~]){0,300}\Z")
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+\Z")
-_TIMES = ("interval", "timeout", "deregister_after")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_OFF = ("", "0", "false", "no", "off")
 
 Wishes = Mapping[str, str]
 
@@ -43,15 +55,26 @@ def wishes(settings: Mapping[str, str]) -> Wishes:
 
 
 def of_port(everything: Wishes, port: int) -> Wishes:
-    """What holds for one port: the general wishes, and over them the port's own."""
+    """What holds for one port: the general wishes, and over them the port's own; an empty one is none.
+
+    A way to check that names the port takes the place of every general way.
+    """
     own = f"{port}_"
     general = {key: value for key, value in everything.items() if not _OF_A_PORT.match(key)}
-    return general | {key.removeprefix(own): value for key, value in everything.items() if key.startswith(own)}
+    named = {key.removeprefix(own): value for key, value in everything.items() if key.startswith(own)}
+    if any(named.get(kind) for kind in CHECK_KINDS):
+        general = {key: value for key, value in general.items() if key not in CHECK_KINDS}
+    return {key: value for key, value in {**general, **named}.items() if value}
+
+
+def on(here: Wishes, key: str) -> bool:
+    """Whether a setting is there and does not say no."""
+    return here.get(key, "").strip().lower() not in _OFF
 
 
 def ignored(here: Wishes) -> bool:
     """Whether SERVICE_IGNORE asks for no registration."""
-    return here.get("ignore", "").strip().lower() not in ("", "0", "false")
+    return on(here, "ignore")
 
 
 def tags(here: Wishes) -> tuple[str, ...]:
@@ -66,39 +89,24 @@ def tags(here: Wishes) -> tuple[str, ...]:
 
 def meta(labels: Mapping[str, str], here: Wishes) -> tuple[tuple[str, str], ...]:
     """The weight, and every SERVICE_X that has no meaning of its own, as metadata `x`."""
-    found = {key: value for key, value in here.items() if not _NO_META.match(key)}
+    found = {_META_ALIASES.get(key, key): value for key, value in here.items() if key not in _NO_META}
+    if "check_cmd" in found:
+        raise ValueError("SERVICE_CHECK_CMD runs a command in the container, which Consul can't; use HEALTHCHECK")
     if WEIGHT_LABEL in labels:
         found[WEIGHT_META] = labels[WEIGHT_LABEL]
     if WEIGHT_META in found:
         found[WEIGHT_META] = str(whole(found[WEIGHT_META], "the weight", MAX_WEIGHT))
+    if ROUTE_META in found:
+        try:
+            parse_route(found[ROUTE_META], "service.localhost")
+        except ValueError as problem:
+            raise ValueError(f"SERVICE_ROUTE: {problem}") from problem
     for key, value in found.items():
-        if not _META_KEY.match(key) or not _META_VALUE.match(value):
+        if not _META_KEY.match(key) or not _META_VALUE.match(value) or len(value.encode()) > MAX_META_VALUE:
             raise ValueError(f"{PREFIX}{key.upper()} or its value is not allowed as metadata")
     if len(found) > MAX_META:
         raise ValueError(f"{len(found)} pieces of metadata are more than the {MAX_META} that the registry takes")
     return tuple(sorted(found.items()))
-
-
-def check(labels: Mapping[str, str], here: Wishes) -> Check:
-    """The registry's own check: the label stackctl.check, else SERVICE_CHECK_*, else a connection."""
-    if label := labels.get(CHECK_LABEL):
-        return _checked(json.loads(label))
-    path = here.get("check_http")
-    times = {key: seconds(here[f"check_{key}"]) for key in _TIMES if f"check_{key}" in here}
-    return _checked(({"kind": "http", "path": path} if path else {}) | times)
-
-
-def _checked(given: Any) -> Check:
-    if not isinstance(given, dict) or not given.keys() <= {"kind", "path", *_TIMES}:
-        raise ValueError(f"{CHECK_LABEL} does not describe a check: {given!r}")
-    if given.get("kind", "tcp") not in ("http", "tcp"):
-        raise ValueError(f"the check's kind is {given['kind']!r}, not http or tcp")
-    if not _PATH.match(str(given.get("path", "/"))):
-        raise ValueError(f"the check's path {given['path']!r} is not a path of plain characters")
-    for time in (given[key] for key in _TIMES if key in given):
-        if not isinstance(time, int | float) or not math.isfinite(time) or not 0.001 <= time <= 1e7:
-            raise ValueError(f"the check's time {time!r} is not a number of seconds")
-    return Check(**given)
 
 
 def seconds(text: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
@@ -15,6 +15,7 @@ from stackctl.domain.instance import Health, State
 
 STOP_TIMEOUT = 10.0  # the engine's own default
 _FRACTION = re.compile(r"\.\d+")
+_LOOPBACK = re.compile(r"127\.|::1\Z")
 
 Json = Mapping[str, Any]
 
@@ -46,6 +47,7 @@ def container(raw: Json) -> Container:
     networks: Mapping[str, Json] = raw["NetworkSettings"]["Networks"] or {}
     bound: Mapping[str, Any] = raw["NetworkSettings"].get("Ports") or {}
     variables = (text.partition("=") for text in config.get("Env") or ())
+    exposed = {**(config.get("ExposedPorts") or {}), **bound}
     stop_timeout = config.get("StopTimeout")
     return Container(
         id=raw["Id"],
@@ -61,8 +63,13 @@ def container(raw: Json) -> Container:
             name: network.get("IPAddress") or network.get("GlobalIPv6Address") or ""
             for name, network in networks.items()
         },
-        ports=tuple(sorted(port for port in map(_tcp, {**(config.get("ExposedPorts") or {}), **bound}) if port)),
-        published={_tcp(port): int(hosts[0]["HostPort"]) for port, hosts in bound.items() if hosts and _tcp(port)},
+        gateways={
+            name: network.get("Gateway") or network.get("IPv6Gateway") or "" for name, network in networks.items()
+        },
+        ports=_numbers(exposed, "tcp"),
+        published=_published(bound, "tcp"),
+        udp_ports=_numbers(exposed, "udp"),
+        udp_published=_published(bound, "udp"),
         stop_signal=signal_number(config.get("StopSignal") or "SIGTERM"),
         stop_timeout=STOP_TIMEOUT if stop_timeout is None else inf if stop_timeout < 0 else float(stop_timeout),
     )
@@ -84,6 +91,32 @@ def signal_number(text: str) -> int:
     return int(signal.Signals[name]) if name in signal.Signals.__members__ else 0
 
 
-def _tcp(port: str) -> int:
-    number, _, protocol = port.partition("/")
-    return int(number) if protocol in ("", "tcp") and number.isdecimal() else 0
+def host_port(bindings: Iterable[tuple[str, int]]) -> int:
+    """The host's port among what a port of a container is published on (address, port), as other machines reach it.
+
+    What is published on the loopback only is reached by nobody else, and gives 0. IPv4 comes first, because the engine
+    may choose another port for IPv6; of several the lowest, because the engine tells them in any order.
+    """
+    reachable = [(":" in address, port) for address, port in bindings if not _LOOPBACK.match(address)]
+    return min(reachable, default=(False, 0))[1]
+
+
+def _numbers(ports: Iterable[str], protocol: str) -> tuple[int, ...]:
+    """80/tcp as 80."""
+    return tuple(
+        sorted(int(number) for number, _, kind in map(_split, ports) if kind == protocol and number.isdecimal())
+    )
+
+
+def _published(bound: Mapping[str, Any], protocol: str) -> dict[int, int]:
+    found = {
+        int(number): host_port((host.get("HostIp", ""), int(host["HostPort"])) for host in hosts or ())
+        for (number, _, kind), hosts in ((_split(port), hosts) for port, hosts in bound.items())
+        if kind == protocol and number.isdecimal()
+    }
+    return {port: host for port, host in found.items() if host}
+
+
+def _split(port: str) -> tuple[str, str, str]:
+    number, slash, kind = port.partition("/")
+    return number, slash, kind or "tcp"

@@ -10,6 +10,7 @@ import docker.errors
 import requests.exceptions
 
 from stackctl.domain.instance import Endpoint, EngineState, Health, Instance, State
+from stackctl.engine.container_json import host_port
 from stackctl.errors import Unreachable
 
 STACK = "stackctl.stack"
@@ -42,8 +43,6 @@ def publishers(client: docker.DockerClient, port: int) -> tuple[str, ...]:
 
 def _instance(raw: Mapping[str, Any], network: str) -> Instance:
     labels: Mapping[str, str] = raw["Labels"]
-    attached = raw["NetworkSettings"]["Networks"].get(network) or {}
-    address, port = attached.get("IPAddress", ""), labels.get("stackctl.port", "")
     return Instance(
         id=raw["Names"][0].lstrip("/"),
         service=labels.get("stackctl.service", ""),
@@ -54,10 +53,25 @@ def _instance(raw: Mapping[str, Any], network: str) -> Instance:
         created=float(raw["Created"]),
         digest=labels.get("stackctl.digest", ""),
         image=raw["Image"],
-        endpoint=Endpoint(address, int(port)) if address and port else None,
+        endpoint=_endpoint(raw, network),
         ports={p["PrivatePort"]: p["PublicPort"] for p in raw.get("Ports") or () if p.get("PublicPort")},
         published=tuple(sorted({p["PublicPort"] for p in raw.get("Ports") or () if p.get("PublicPort")})),
     )
+
+
+def _endpoint(raw: Mapping[str, Any], network: str) -> Endpoint | None:
+    """Where the registrator says that the instance answers: its own address on the stack's network, or the host's."""
+    labels: Mapping[str, str] = raw["Labels"]
+    attached: Mapping[str, str] = raw["NetworkSettings"]["Networks"].get(network) or {}
+    address, port = attached.get("IPAddress", ""), int(labels.get("stackctl.port") or 0)
+    if address and labels.get("stackctl.address") == "host":
+        address = attached.get("Gateway", "")
+        port = host_port(
+            (bound.get("IP", ""), bound["PublicPort"])
+            for bound in raw.get("Ports") or ()
+            if bound.get("PublicPort") and (bound["PrivatePort"], bound["Type"]) == (port, "tcp")
+        )
+    return Endpoint(address, port) if address and port else None
 
 
 def _health(status: str) -> Health:

@@ -9,7 +9,7 @@ from typing import Any
 
 from stackctl.domain.desired import HealthCheck, Published, Workload
 from stackctl.domain.registry import RegistrySettings
-from stackctl.domain.stack import ConsulRegistry, Stack
+from stackctl.domain.stack import ConsulRegistry, Registry, Stack
 
 AGENT = "consul-agent"
 CONFIG = "/consul/config/agent.json"
@@ -41,15 +41,24 @@ def settings() -> RegistrySettings:
     return RegistrySettings("consul", url=f"http://{AGENT}:8500")
 
 
+def registrator_environment(registry: Registry) -> dict[str, str]:
+    """What the registrator is told besides: scripts reach Consul only where it runs them, and nowhere by default."""
+    allowed = isinstance(registry, ConsulRegistry) and registry.script_checks
+    return {"STACKCTL_SCRIPT_CHECKS": "true"} if allowed else {}
+
+
 def workloads(stack: Stack, registry: ConsulRegistry, image: str) -> tuple[Workload, ...]:
     """The servers, each with a volume of its own, and the client agent."""
     names = server_names(registry)
-    own = {"server": True, "bootstrap_expect": len(names), "retry_join": list(names)}
+    # Not `enable_local_script_checks`: that is for definitions in Consul's own files, and ours come over its API.
+    scripts = {"enable_script_checks": True} if registry.script_checks else {}
+    own = {"server": True, "bootstrap_expect": len(names), "retry_join": list(names), **scripts}
     servers = tuple(
         _node(stack, name, f"{LINK_LOCAL}.{number}", image, own) for number, name in enumerate(names, start=1)
     )
     ports = (Published(registry.ui, 8500, "127.0.0.1"),) if registry.ui else ()
-    client = _node(stack, AGENT, AGENT_ADDRESS, image, {"server": False, "retry_join": list(names), **_dns(registry)})
+    own = {"server": False, "retry_join": list(names), **_dns(registry), **scripts}
+    client = _node(stack, AGENT, AGENT_ADDRESS, image, own)
     address = agent_address(registry.subnet) if registry.subnet else ""
     return (*servers, replace(client, published=ports, address=address))
 

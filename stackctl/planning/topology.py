@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from stackctl.domain.desired import Desired, HealthCheck, Workload
+from stackctl.domain.desired import Desired, HealthCheck, Published, Workload
 from stackctl.domain.stack import Check, ConsulRegistry, Service, Stack
 from stackctl.planning import consul, entry, registries
+from stackctl.planning.labels import publishes
 
 REGISTRATOR = "registrator"
 REGISTRY_SETTINGS = "/etc/stackctl/registry.json"
@@ -58,6 +59,7 @@ def _registrator(stack: Stack, image: str) -> Workload:
             "STACKCTL_STACK": stack.name,
             "STACKCTL_NETWORK": network(stack.name),
             "STACKCTL_OWNER": f"{stack.name}/{REGISTRATOR}",
+            **consul.registrator_environment(stack.registry),
         },
         configs={REGISTRY_SETTINGS: asdict(registries.settings(stack))},
         binds={SOCKET: SOCKET},
@@ -74,6 +76,7 @@ def _service(stack: Stack, service: Service, images: Mapping[str, str], replicas
         "reference": source.value,
         "build": images.get(f"build:{service.name}", ""),
     }[source.kind]
+    by_host = service.address == "host" and not publishes(service, service.port)
     return Workload(
         name=service.name,
         role="service",
@@ -92,6 +95,8 @@ def _service(stack: Stack, service: Service, images: Mapping[str, str], replicas
             "stackctl.weight": str(service.weight),
             "stackctl.address": service.address,
         },
+        # Any free port of the host: as many instances as there are share it, and the registry tells which one it is.
+        published=(Published(0, service.port),) if by_host else (),
         stop_grace=service.stop_grace,
         dns=consul.resolvers(stack.registry) if isinstance(stack.registry, ConsulRegistry) else (),
         extra=service.compose,

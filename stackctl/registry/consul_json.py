@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from stackctl.domain.catalog import (
@@ -117,7 +117,7 @@ def _registration(raw: Json) -> Registration:
 
 def _check(text: str) -> RegistryCheck | None:
     try:
-        return RegistryCheck(**json.loads(text))
+        return RegistryCheck(**{"http": "", "tcp": "", **json.loads(text)})
     except (TypeError, ValueError):
         return None
 
@@ -137,17 +137,39 @@ def service(registration: Registration) -> dict[str, Any]:
         "EnableTagOverride": False,
     }
     if check := registration.check:
-        meta[CHECK_META] = json.dumps(asdict(check), separators=(",", ":"))
-        body["Check"] = {
-            "Name": f"stackctl asks {registration.instance or registration.id}",
-            **({"HTTP": check.http} if check.http else {"TCP": check.tcp}),
-            "Interval": _duration(check.interval),
-            "Timeout": _duration(check.timeout),
-            "DeregisterCriticalServiceAfter": _duration(check.deregister_after),
-            # Who writes this has just been answered; the first check comes an interval later.
-            "Status": "passing",
-        }
+        meta[CHECK_META] = _written(check)
+        body["Check"] = {"Name": f"stackctl asks {registration.instance or registration.id}", **_consul_check(check)}
     return body
+
+
+def _written(check: RegistryCheck) -> str:
+    """As short as can be, because Consul takes 512 bytes: what is as always is left out."""
+    said = {f.name: getattr(check, f.name) for f in fields(check) if getattr(check, f.name) not in ("", f.default)}
+    return json.dumps(said, separators=(",", ":"))
+
+
+def _consul_check(check: RegistryCheck) -> dict[str, Any]:
+    """A check as developer.hashicorp.com/consul/api-docs/agent/check describes it."""
+    ways: dict[str, Any] = {
+        "HTTP": check.http,
+        "Method": check.method,
+        "TCP": check.tcp,
+        "GRPC": check.grpc,
+        "GRPCUseTLS": check.tls,
+        "TLSSkipVerify": check.skip_verify,
+        # One word for a shell, because people write pipes.
+        "Args": ["/bin/sh", "-c", check.script] if check.script else [],
+        "TTL": _duration(check.ttl) if check.ttl else "",
+    }
+    # Consul refuses an interval where somebody else reports.
+    times = {} if check.ttl else {"Interval": _duration(check.interval), "Timeout": _duration(check.timeout)}
+    return {
+        **{key: value for key, value in ways.items() if value},
+        **times,
+        "DeregisterCriticalServiceAfter": _duration(check.deregister_after),
+        # Who writes this has just been answered; the first check comes an interval later.
+        "Status": check.status,
+    }
 
 
 def _duration(seconds: float) -> str:

@@ -74,6 +74,8 @@ def _service(stack: str, workload: Workload, build: str) -> dict[str, Any]:
     service["restart"] = "unless-stopped"
     extra = _escape_all(dict(workload.extra))
     labels = _mapping(extra.pop("labels", None))
+    if "ports" in service and "ports" in extra:
+        extra["ports"] = [*service["ports"], *(extra["ports"] or ())]
     service |= extra
     service["labels"] = labels | {
         **workload.labels,
@@ -116,6 +118,8 @@ def _config_name(workload: Workload, target: str) -> str:
 
 
 def _port(published: Published) -> str:
+    if not published.host:
+        return str(published.container)
     last = f"-{published.host + published.span - 1}" if published.span > 1 else ""
     address = f"{published.address}:" if published.address else ""
     return f"{address}{published.host}{last}:{published.container}"

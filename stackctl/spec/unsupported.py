@@ -13,7 +13,6 @@ UNSUPPORTED = (
     ("engine", "swarm|hosts"),
     ("registry.redis", None),
     ("services.*.register", "self"),
-    ("services.*.address", "host"),
 )
 
 

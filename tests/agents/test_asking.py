@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import subprocess
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +69,30 @@ def test_statuses(text: bytes, good: bool) -> None:
         assert await answers(question(port))
 
     asyncio.run(story())
+
+
+def test_over_tls(tmp_path: Path) -> None:
+    """A GET over TLS takes any certificate; a server that speaks no TLS has not answered."""
+    key, chain = tmp_path / "key.pem", tmp_path / "chain.pem"
+    make = ("openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "1", "-subj", "/CN=nobody")
+    subprocess.run([*make, "-keyout", key, "-out", chain], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+
+    async def story() -> None:
+        handler = saying(b"HTTP/1.1 200 OK\r\n\r\n")
+        server = await asyncio.start_server(handler, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        assert await answers(replace(question(port, "/up", 2.0), transport="tls"))
+        _, plain = await serve(handler)
+        assert not await answers(replace(question(plain, "/up"), transport="tls"))
+
+    asyncio.run(story())
+
+
+def test_udp_is_not_asked() -> None:
+    """Over UDP nothing can be asked, so that nothing is waited for."""
+    assert asyncio.run(answers(replace(question(1), transport="udp")))
 
 
 def test_silence() -> None:

@@ -80,6 +80,7 @@ def test_defaults_of_the_check() -> None:
         ({"stackctl.stack": "other"}, {"SERVICE_NAME": "web"}),
         ({}, {"SERVICE_NAME": "web", "SERVICE_IGNORE": "true"}),
         ({}, {"SERVICE_NAME": "web", "SERVICE_80_IGNORE": "1"}),
+        ({}, {"SERVICE_CHECK_INTERVAL": "5s"}),
     ],
 )
 def test_who_is_not_registered(labels: dict[str, str], env: dict[str, str]) -> None:
@@ -93,7 +94,7 @@ def test_no_address_on_the_network() -> None:
     assert claims(container(LABELS, networks={"other": "10.1.0.2"}), SCOPE) == Claims()
 
 
-@pytest.mark.parametrize("value", ["false", "False", "", "0"])
+@pytest.mark.parametrize("value", ["false", "False", "", "0", "no", "off"])
 def test_ignore_that_ignores_nothing(value: str) -> None:
     """SERVICE_IGNORE set to something false does not ignore."""
     assert names(claims(container({}, {"SERVICE_NAME": "api", "SERVICE_IGNORE": value}), SCOPE)) == [
@@ -134,7 +135,8 @@ def test_tags_and_metadata() -> None:
         "SERVICE_REGION": "eu",
         "SERVICE_80_REGION": "us",
         "SERVICE_81_ZONE": "b",
-        "SERVICE_CHECK_SCRIPT": "true",
+        "SERVICE_EMPTY": "",
+        "SERVICE_CHECK_TIMEOUT": "2s",
     }
     (registration,) = registered(claims(container({"SERVICE_REGION": "de"}, env), SCOPE))
     assert registration.tags == ("blue", "rule=a,b")
@@ -144,6 +146,53 @@ def test_tags_and_metadata() -> None:
 def test_labels_beat_the_environment() -> None:
     """A label wins over the variable of the same name."""
     assert names(claims(container({"SERVICE_NAME": "a"}, {"SERVICE_NAME": "b"}), SCOPE)) == [("shop-web-1", "a")]
+
+
+@pytest.mark.parametrize("key", ["NAME", "TAGS", "ID", "80_NAME", "ROUTE", "CHECK_HTTP", "CHECK_TTL", "80_CHECK_TCP"])
+def test_who_asks(key: str) -> None:
+    """A container without a label of stackctl asks by any setting that only means registration."""
+    value = {"CHECK_TTL": "9s", "CHECK_HTTP": "/", "ROUTE": "/"}.get(key, "a")
+    assert len(registered(claims(container({}, {f"SERVICE_{key}": value}), SCOPE))) == 1
+
+
+def test_udp_ports() -> None:
+    """A UDP port is a service with the tag udp, an id that no TCP port has, no check that connects, and no question."""
+    env = {"SERVICE_NAME": "dns", "SERVICE_TAGS": "a", "SERVICE_CHECK_HTTP": "/", "SERVICE_53_ID": "d"}
+    tcp, udp = claims(container({}, env, ports=(53,), udp_ports=(53,)), SCOPE).wanted
+    assert (tcp.registration.id, tcp.registration.service, tcp.registration.tags) == ("d", "dns-53", ("a",))
+    assert (udp.registration.id, udp.registration.service, udp.registration.tags) == ("d:udp", "dns-53", ("a", "udp"))
+    assert tcp.registration.check is not None and udp.registration.check is None
+    assert udp.question == Question(Endpoint("10.0.0.2", 53), transport="udp")
+    found = claims(container({}, {"SERVICE_TAGS": "udp"}, ports=(), udp_ports=(53,)), SCOPE)
+    assert names(found) == [("shop-web-1:udp", "web")] and registered(found)[0].tags == ("udp",)
+
+
+def test_route_and_weight() -> None:
+    """SERVICE_ROUTE and SERVICE_WEIGHT are metadata that the balancer reads; their values have to be what they say."""
+    env = {"SERVICE_ROUTE": "/api", "SERVICE_ROUTE_STRIP": "true", "SERVICE_WEIGHT": "007"}
+    (registration,) = registered(claims(container({}, env), SCOPE))
+    assert registration.meta == (("route", "/api"), ("route-strip", "true"), ("weight", "7"))
+    assert "route" in claims(container({}, {"SERVICE_ROUTE": "/x;}"}), SCOPE).problem
+
+
+def test_scripts_of_a_scope() -> None:
+    """A script check sets its container aside, unless the agent was told that scripts are allowed."""
+    asking = container({}, {"SERVICE_NAME": "web", "SERVICE_CHECK_SCRIPT": "test $SERVICE_PORT = 80"})
+    assert "script_checks" in claims(asking, SCOPE).problem
+    (registration,) = registered(claims(asking, replace(SCOPE, script_checks=True)))
+    assert registration.check is not None and registration.check.script == "test 80 = 80"
+
+
+def test_questions() -> None:
+    """The agent's own question is what the check will ask: a page, a page over TLS, else a connection."""
+    asked = {}
+    for check in ("HTTP", "HTTPS", "TTL", "GRPC"):
+        env = {f"SERVICE_CHECK_{check}": "9s" if check == "TTL" else "/up" if "HTTP" in check else "true"}
+        asked[check] = claims(container({}, env), SCOPE).wanted[0].question
+    inside = Endpoint("10.0.0.2", 80)
+    assert asked["HTTP"] == Question(inside, "/up")
+    assert asked["HTTPS"] == Question(inside, "/up", transport="tls")
+    assert asked["TTL"] == asked["GRPC"] == Question(inside)
 
 
 def test_checks_by_environment() -> None:
@@ -162,9 +211,31 @@ def test_address_of_the_host() -> None:
     assert found.wanted[0].question.endpoint == Endpoint("10.0.0.2", 80)
 
 
+def test_address_of_the_gateway() -> None:
+    """Where nobody told the host's address it is the gateway of the stack's network, and of no other."""
+    labels = {**LABELS, "stackctl.address": "host"}
+    gateways = {"other": "10.9.0.1", "shop_default": "10.0.0.1"}
+    untold = replace(SCOPE, host="")
+    (registration,) = registered(claims(container(labels, published={80: 8080}, gateways=gateways), untold))
+    assert registration.endpoint == Endpoint("10.0.0.1", 8080)
+    assert "no gateway" in claims(container(labels, published={80: 8080}), untold).problem
+
+
+def test_ports_by_the_host() -> None:
+    """Without a port named, what is published is registered, and nothing else."""
+    labels = {"SERVICE_NAME": "dns", "stackctl.address": "host"}
+    facts = {"ports": (80, 53), "udp_ports": (53,), "published": {53: 1053}, "udp_published": {53: 2053}}
+    found = registered(claims(container(labels, **facts), SCOPE))
+    assert [(each.id, each.endpoint.port) for each in found] == [("shop-web-1-53", 1053), ("shop-web-1-53:udp", 2053)]
+    assert "publishes no port" in claims(container(labels), SCOPE).problem
+
+
 @pytest.mark.parametrize(
     ("labels", "env", "word"),
     [
+        ({}, {"SERVICE_NAME": "web", "SERVICE_CHECK_CMD": "true"}, "HEALTHCHECK"),
+        ({}, {"SERVICE_NAME": "web", "SERVICE_WEIGHT": "heavy"}, "weight"),
+        ({}, {"SERVICE_NAME": "web", "SERVICE_X": "é" * 300}, "SERVICE_X"),
         ({}, {"SERVICE_NAME": "Web_1"}, "DNS label"),
         ({}, {"SERVICE_NAME": "a;b"}, "DNS label"),
         ({}, {"SERVICE_NAME": "web", "SERVICE_ID": "a b"}, "id"),
@@ -218,7 +289,8 @@ TEXT = st.text("aZ09-_.:;{}$\n /,\\é", max_size=12) | st.sampled_from(
     ["80", "web", "/", "1s", "{}", "host", '{"kind":"http"}']
 )
 KEYS = [*LABELS, "stackctl.check", "stackctl.weight", "stackctl.address"]
-WORDS = ("NAME", "TAGS", "ID", "IGNORE", "CHECK_HTTP", "CHECK_TIMEOUT", "X")
+CHECKS = ("HTTP", "HTTPS", "TCP", "SCRIPT", "TTL", "GRPC", "INTERVAL", "TIMEOUT", "INITIAL_STATUS", "HTTP_METHOD")
+WORDS = ("NAME", "TAGS", "ID", "IGNORE", "X", "ROUTE", "WEIGHT", *(f"CHECK_{word}" for word in CHECKS))
 SERVICE_KEYS = [f"SERVICE_{port}{word}" for port in ("", "80_") for word in WORDS]
 
 
@@ -228,8 +300,13 @@ SERVICE_KEYS = [f"SERVICE_{port}{word}" for port in ("", "80_") for word in WORD
 )
 def test_whatever_people_write(labels: dict[str, str], env: dict[str, str]) -> None:
     """No text crashes the reading, and nothing unsafe comes out of it."""
-    for claim in claims(container({**LABELS, **labels}, env), SCOPE).wanted:
+    scope = replace(SCOPE, script_checks=True)
+    for claim in claims(container({**LABELS, **labels}, env, udp_ports=(53,)), scope).wanted:
         registration = claim.registration
         assert DNS_LABEL.match(registration.service) and SAFE_ID.match(registration.id)
         assert not set(";{}$\n") & set("".join(registration.tags))
-        assert registration.check is not None and not set(";{}$\n ") & set(registration.check.http)
+        if check := registration.check:
+            assert not set(";{}$\n ") & set(check.http + check.grpc + check.method)
+            assert "\n" not in check.script and 0.001 <= check.interval <= 1e7
+        else:
+            assert "udp" in registration.tags

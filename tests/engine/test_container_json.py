@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stackctl.domain.container import Container
-from stackctl.engine.container_json import EngineEvent, container, event, seconds, signal_number
+from stackctl.engine.container_json import EngineEvent, container, event, host_port, seconds, signal_number
 
 
 def inspected(**config: Any) -> dict[str, Any]:
@@ -27,8 +27,8 @@ def inspected(**config: Any) -> dict[str, Any]:
         },
         "NetworkSettings": {
             "Networks": {
-                "shop": {"IPAddress": "10.0.0.2", "GlobalIPv6Address": ""},
-                "six": {"IPAddress": "", "GlobalIPv6Address": "2001:db8::2"},
+                "shop": {"IPAddress": "10.0.0.2", "GlobalIPv6Address": "", "Gateway": "10.0.0.1"},
+                "six": {"IPAddress": "", "GlobalIPv6Address": "2001:db8::2", "IPv6Gateway": "2001:db8::1"},
                 "off": {"IPAddress": ""},
             },
             "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}], "443/tcp": None, "53/udp": None},
@@ -49,9 +49,40 @@ def test_a_container() -> None:
         labels={"stackctl.stack": "shop"},
         env={"SERVICE_NAME": "web", "SERVICE_TAGS": "a=b,c"},
         networks={"shop": "10.0.0.2", "six": "2001:db8::2", "off": ""},
+        gateways={"shop": "10.0.0.1", "six": "2001:db8::1", "off": ""},
         ports=(80, 443),
         published={80: 8080},
+        udp_ports=(53,),
     )
+
+
+@pytest.mark.parametrize(
+    ("bindings", "expected"),
+    [
+        ([], 0),
+        ([("0.0.0.0", 8080)], 8080),
+        ([("", 8080)], 8080),
+        ([("127.0.0.1", 8080)], 0),
+        ([("::1", 8080), ("127.9.9.9", 1)], 0),
+        ([("::", 32000), ("0.0.0.0", 32768)], 32768),
+        ([("::", 32000)], 32000),
+        ([("0.0.0.0", 9), ("127.0.0.1", 1), ("0.0.0.0", 8)], 8),
+        ([("192.0.2.1", 8080)], 8080),
+    ],
+)
+def test_port_of_the_host(bindings: list[tuple[str, int]], expected: int) -> None:
+    """What other machines reach, IPv4 first; the loopback is for nobody else."""
+    assert host_port(bindings) == expected
+
+
+def test_published_udp() -> None:
+    """TCP and UDP ports of one number are told apart; a port of another protocol is neither."""
+    raw = inspected(ExposedPorts={"53/tcp": {}, "53/udp": {}, "9/sctp": {}})
+    bound = [{"HostIp": "0.0.0.0", "HostPort": "1053"}]
+    raw["NetworkSettings"]["Ports"] = {"53/udp": bound, "53/tcp": [{"HostIp": "127.0.0.1", "HostPort": "53"}]}
+    found = container(raw)
+    assert (found.ports, found.udp_ports) == ((53,), (53,))
+    assert (found.published, found.udp_published) == ({}, {53: 1053})
 
 
 def test_ways_to_stop() -> None:

@@ -86,13 +86,13 @@ class Lab:
 
     # --- Consul ------------------------------------------------------------------------------------------------
 
-    def start_consul(self) -> None:
-        """One server and one client agent, ready to answer."""
+    def start_consul(self, *options: str) -> None:
+        """One server and one client agent, ready to answer; the options are the agent's."""
         own = ("-server", "-bootstrap-expect=1", "-hcl=performance { raft_multiplier = 1 }")
         self.run("consul-1", "consul", *self._node("consul-1"), *own)
-        self.start_agent()
+        self.start_agent(*options)
 
-    def start_agent(self) -> Container:
+    def start_agent(self, *options: str) -> Container:
         """The client agent; after it was removed with its data, the same node comes back empty."""
         join = ("-retry-join=consul-1", "-retry-interval=1s")
         agent = self.run(
@@ -100,6 +100,7 @@ class Lab:
             "consul",
             *self._node("consul-agent"),
             *join,
+            *options,
             ports={"8500/tcp": ("127.0.0.1", self.consul_port)},
         )
         eventually("Consul has a leader", lambda: self.try_consul(lambda c: c.get("/v1/status/leader")), 30)
@@ -135,8 +136,8 @@ class Lab:
 
     # --- the registrator and what it registers ------------------------------------------------------------------
 
-    def start_registrator(self, socket: str = SOCKET) -> Container:
-        """A registrator with no more rights than a stack gives it."""
+    def start_registrator(self, socket: str = SOCKET, **environment: str) -> Container:
+        """A registrator with no more rights than a stack gives it; `environment` adds to what it is told."""
         registrator = self.run(
             "registrator",
             "registrator",
@@ -145,6 +146,7 @@ class Lab:
                 "STACKCTL_NETWORK": self.name,
                 "STACKCTL_REGISTRY": "consul://consul-agent:8500",
                 "STACKCTL_OWNER": f"{self.name}/host",
+                **environment,
             },
             volumes={socket: {"bind": SOCKET, "mode": "rw"}},
             ports={"8090/tcp": ("127.0.0.1", self.status_port)},

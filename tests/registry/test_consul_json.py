@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stackctl.domain.catalog import Catalog, CatalogEntry, Registration, RegistryCheck
+from stackctl.domain.container import Container
+from stackctl.domain.conventions import Scope, claims
 from stackctl.domain.instance import Endpoint
 from stackctl.registry import consul_json
 
@@ -166,6 +169,57 @@ def test_body_of_a_registration() -> None:
         "DeregisterCriticalServiceAfter": "5400000ms",
         "Status": "passing",
     }
+
+
+IDLE = RegistryCheck("", "", 2.0, 0.5, 60.0)
+TIMES = {"Interval": "2000ms", "Timeout": "500ms", "DeregisterCriticalServiceAfter": "60000ms", "Status": "passing"}
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        (replace(IDLE, tcp="10.0.0.2:80"), {"TCP": "10.0.0.2:80", **TIMES}),
+        (replace(IDLE, http="http://a/", method="HEAD"), {"HTTP": "http://a/", "Method": "HEAD", **TIMES}),
+        (replace(IDLE, http="https://a/", skip_verify=True), {"HTTP": "https://a/", "TLSSkipVerify": True, **TIMES}),
+        (replace(IDLE, grpc="10.0.0.2:80/web", tls=True), {"GRPC": "10.0.0.2:80/web", "GRPCUseTLS": True, **TIMES}),
+        (replace(IDLE, script="nc a | grep b"), {"Args": ["/bin/sh", "-c", "nc a | grep b"], **TIMES}),
+        (
+            replace(IDLE, ttl=30.0, status="critical"),
+            {"TTL": "30000ms", "DeregisterCriticalServiceAfter": "60000ms", "Status": "critical"},
+        ),
+    ],
+)
+def test_checks_in_words_of_consul(check: RegistryCheck, expected: dict[str, Any]) -> None:
+    """Each kind of check is Consul's own kind, holds nothing of the others, and is read back as it was."""
+    written = replace(REGISTRATION, check=check)
+    body = json.loads(json.dumps(consul_json.service(written)))
+    assert body["Check"] == {"Name": "stackctl asks web-1", **expected}
+    assert consul_json.registrations({"a": body | {"Service": "web"}}) == (written,)
+
+
+def test_no_check() -> None:
+    """What nobody can ask, as a UDP port, has no check, and is read back without one."""
+    written = replace(REGISTRATION, check=None)
+    body = consul_json.service(written)
+    assert "Check" not in body
+    assert consul_json.registrations({"a": body | {"Service": "web"}}) == (written,)
+
+
+WORDS = ("HTTP", "HTTPS", "SCRIPT", "TTL", "GRPC", "INTERVAL", "TIMEOUT", "DEREGISTER_AFTER", "INITIAL_STATUS")
+LONG = st.builds(lambda text, times: text * times, st.text('"\\aé/$', max_size=6), st.integers(1, 90))
+VALUES = LONG | st.sampled_from(["/", "9s", "1.0000001s", "true", "warning"])
+SETTINGS = st.dictionaries(st.sampled_from([f"SERVICE_CHECK_{word}" for word in WORDS] + ["SERVICE_X"]), VALUES)
+
+
+@given(SETTINGS | LONG.map(lambda text: {"SERVICE_CHECK_SCRIPT": text}))
+def test_whatever_people_ask_for(env: dict[str, str]) -> None:
+    """Whatever is not set aside fits into Consul's metadata, and is read back as the same registration."""
+    labels = {"SERVICE_NAME": "web", "SERVICE_CHECK_HTTPS_METHOD": "OPTIONS", "SERVICE_CHECK_TLS_SKIP_VERIFY": "1"}
+    asking = Container("c", "web-1", "web", "running", labels=labels, env=env, networks={"n": "10.0.0.2"}, ports=(80,))
+    for claim in claims(asking, Scope("shop", "n", "shop/host-1", script_checks=True)).wanted:
+        body = json.loads(json.dumps(consul_json.service(claim.registration)))
+        assert all(len(key) <= 128 and len(value.encode()) <= 512 for key, value in body["Meta"].items())
+        assert consul_json.registrations({"a": body | {"Service": body["Name"]}}) == (claim.registration,)
 
 
 @pytest.mark.parametrize(

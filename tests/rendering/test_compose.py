@@ -39,6 +39,14 @@ def test_several_balancers_publish_a_span() -> None:
     assert (balancer["ports"], balancer["scale"]) == (["8080-8081:80"], 2)
 
 
+def test_a_free_port_of_the_host() -> None:
+    """A port that the host chooses is named by the container's alone, and stands beside those of the spec."""
+    alone = parsed(compose_file(topology(stack(2, address="host"), IMAGES), {}))["services"]["web"]
+    assert alone["ports"] == ["80"]
+    told = stack(address="host", compose={"ports": ["127.0.0.1:9000:9000"]})
+    assert parsed(compose_file(topology(told, IMAGES), {}))["services"]["web"]["ports"] == ["80", "127.0.0.1:9000:9000"]
+
+
 def test_digest_knows_what_matters() -> None:
     """More instances are the same definition; another image, or another value passed through, is not."""
     web = [
