@@ -11,6 +11,7 @@ from stackctl.domain.instance import Endpoint
 OWNER_META = "stackctl-owner"
 INSTANCE_META = "stackctl-instance"
 WEIGHT_META = "weight"
+UDP_TAG = "udp"  # what registrators give to ports that nothing here can route or connect to
 MAINTENANCE_CHECK = "_service_maintenance:"
 
 InitialStatus = Literal["passing", "warning", "critical"]
@@ -105,7 +106,8 @@ class Catalog:
 
 def passing(entries: Iterable[CatalogEntry]) -> tuple[CatalogEntry, ...]:
     """The entries that the registry calls healthy, by id: what the proof holds the engine against."""
-    return tuple(sorted((e for e in entries if e.passing and e.node_alive and not e.draining), key=lambda e: e.id))
+    well = (e for e in entries if e.passing and e.node_alive and not e.draining and UDP_TAG not in e.tags)
+    return tuple(sorted(well, key=lambda e: e.id))
 
 
 def servable(entries: Iterable[CatalogEntry]) -> tuple[CatalogEntry, ...]:
@@ -114,6 +116,6 @@ def servable(entries: Iterable[CatalogEntry]) -> tuple[CatalogEntry, ...]:
     The loss of a registry agent is not the loss of its instances: when every entry that passes its own checks is
     only on nodes whose agent is gone, those entries stay; as soon as one node is alive, its entries alone count.
     """
-    own = [e for e in entries if e.passing and not e.draining]
+    own = [e for e in entries if e.passing and not e.draining and UDP_TAG not in e.tags]
     alive = [e for e in own if e.node_alive]
     return tuple(sorted(alive or own, key=lambda e: e.id))
