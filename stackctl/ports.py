@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from stackctl.domain.catalog import Catalog, Names, Registration
+from stackctl.domain.catalog import Catalog, Names, Registration, Values
 
 
 class Registry(Protocol):
@@ -21,6 +21,10 @@ class Registry(Protocol):
 
     async def names(self, *, index: int = 0, wait: float = 0.0) -> Names:
         """The names of all services; a long poll as in `catalog`."""
+        ...
+
+    async def values(self, prefix: str, *, index: int = 0, wait: float = 0.0) -> Values:
+        """Keys of the registry that begin with a prefix (Consul's KV, Redis' strings); a long poll as in `catalog`."""
         ...
 
     async def registrations(self) -> tuple[Registration, ...]:

@@ -33,6 +33,7 @@ from stackctl.agents.balancing import (
     adopt,
     reduce,
 )
+from stackctl.agents.files import Files
 from stackctl.agents.inspection import inspect
 from stackctl.agents.loop import Backoff, Health, Log, Metrics, run, serve
 from stackctl.agents.nginx import Nginx
@@ -59,6 +60,7 @@ class Balancer:
         self._told = told
         self._nginx = nginx
         self._registry = registry
+        self._files = Files(settings.balancer(told).files, registry, log)
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._state: State = adopt(settings.balancer(told), None)
         self._loop = asyncio.get_running_loop()
@@ -74,7 +76,9 @@ class Balancer:
     def health(self) -> Health:
         """Well while the registry answers and nginx takes what it is given; who is set aside is told as well."""
         state, rejected = self._state, self._state.rejected.reason if self._state.rejected else ""
-        reasons = tuple(filter(None, (*dict.fromkeys(state.registry_lost.values()), rejected)))
+        reasons = tuple(
+            filter(None, (*dict.fromkeys(state.registry_lost.values()), rejected, *self._files.problems.values()))
+        )
         details = {"set_aside": state.problems, "rejected": rejected, "told": settings.digest(self._told)}
         return Health(reasons, details)
 
@@ -88,10 +92,15 @@ class Balancer:
             tasks.create_task(self._discover())
             tasks.create_task(self._guard())
             tasks.create_task(self._listen())
+            keeping = tasks.create_task(self._files.run())
             while True:
                 event = await self._events.get()
                 self._state, commands = reduce(self._state, event)
                 self._note(event)
+                if isinstance(event, Told):
+                    keeping.cancel()
+                    self._files = Files(event.settings.files, self._registry, log)
+                    keeping = tasks.create_task(self._files.run())
                 for command in commands:
                     match command:
                         case Watch(name):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stackctl.domain.balancer import BalancerSettings, RoutedService
+from stackctl.domain.files import FileTemplate
 from stackctl.domain.registry import RegistrySettings
 from stackctl.domain.route import Route
 
@@ -30,7 +31,12 @@ def balancer(given: str | None = None) -> BalancerSettings:
     """The balancer's settings; `given` is their JSON."""
     data = json.loads(given or text())
     return BalancerSettings(
-        **{**data, "registry": _registry(data["registry"]), "services": tuple(map(_routed, data["services"]))}
+        **{
+            **data,
+            "registry": _registry(data["registry"]),
+            "services": tuple(map(_routed, data["services"])),
+            "files": tuple(map(_file, data["files"])),
+        }
     )
 
 
@@ -41,6 +47,10 @@ def registry(path: Path = REGISTRY) -> RegistrySettings:
 
 def _routed(data: dict[str, Any]) -> RoutedService:
     return RoutedService(data["name"], data["catalog_name"], Route(**data["route"]))
+
+
+def _file(data: dict[str, Any]) -> FileTemplate:
+    return FileTemplate(**{**data, "keys": tuple(data["keys"])})
 
 
 def _registry(data: dict[str, Any]) -> RegistrySettings:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from stackctl.domain.catalog import CatalogEntry
+from stackctl.domain.files import FileTemplate
 from stackctl.domain.instance import Endpoint
 from stackctl.domain.registry import RegistrySettings
 from stackctl.domain.route import Route
@@ -48,6 +49,7 @@ class BalancerSettings:
     tls: bool = False
     template: str = ""
     empty: int = 503
+    files: tuple[FileTemplate, ...] = ()
 
 
 Backends = Mapping[str, tuple[Backend, ...]]

@@ -86,6 +86,14 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
+class Values:
+    """Keys that begin with a prefix, and their values; `index` is for the next blocking query."""
+
+    items: tuple[tuple[str, str], ...] = ()
+    index: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SetAside:
     """A registered instance whose values may not reach a config, and why."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from stackctl.domain.files import FileTemplate
 from stackctl.domain.instance import Endpoint
 from stackctl.domain.route import Route
 
@@ -111,6 +112,7 @@ class Balancer:
     tcp: tuple[int, ...] = ()
     certificate: Certificate | None = None
     template: str = ""
+    files: tuple[FileTemplate, ...] = ()
     empty: Literal[502, 503] = 503
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from stackctl.domain.balancer import BalancerSettings, RoutedService
 from stackctl.domain.conventions import catalog_name
 from stackctl.domain.desired import HealthCheck, Published, Workload
+from stackctl.domain.files import FILES
 from stackctl.domain.route import Route, route_of_registration
 from stackctl.domain.stack import Service, Stack
 from stackctl.domain.wishes import ignored, meta, of_port, tags, wishes
@@ -62,6 +63,7 @@ def balancer_settings(stack: Stack) -> BalancerSettings:
         https=stack.balancer.https is not None,
         tls=stack.balancer.tls is not None,
         template=stack.balancer.template,
+        files=stack.balancer.files,
         empty=stack.balancer.empty,
     )
 
@@ -90,6 +92,7 @@ def workload(stack: Stack, image: str, health: HealthCheck) -> Workload:
         replicas=stack.balancer.replicas,
         configs={f"{CERTIFICATE}/{name}": text for name, text in files.items()},
         live={SETTINGS: asdict(told)},
+        volumes={"files": FILES} if told.files else {},
         published=entries(stack),
         health=health,
         stop_grace=told.shutdown_timeout,

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from stackctl.domain.catalog import Catalog, Names, Registration
+from stackctl.domain.catalog import Catalog, Names, Registration, Values
 from stackctl.errors import StackctlError, Unreachable
 from stackctl.registry import consul_json
 
@@ -63,6 +63,19 @@ class Consul:
         services = tuple(sorted(str(name) for name in answer if name != "consul"))
         return Names(services, consul_json.next_index(index, headers.get("X-Consul-Index")))
 
+    async def values(self, prefix: str, *, index: int = 0, wait: float = 0.0) -> Values:
+        """Keys of the KV store; what is no text is left out."""
+        query = {"recurse": "true"} | (
+            {"index": str(index), "wait": f"{round(wait * 1000)}ms"} if index and wait else {}
+        )
+        path = f"/v1/kv/{quote(prefix)}"
+        answer, headers = await self._ask("GET", path, query, wait=wait if index else 0.0, missing_is_fine=True)
+        try:
+            items = consul_json.values(answer or ())
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._lost(f"{path} answered something that Consul does not") from error
+        return Values(items, consul_json.next_index(index, headers.get("X-Consul-Index")))
+
     async def registrations(self) -> tuple[Registration, ...]:
         """What this agent holds."""
         answer = await self.get("/v1/agent/services")
@@ -113,7 +126,7 @@ class Consul:
             text = content.decode(errors="replace").strip()[:300]
             raise self._refused(response.status, path, text)
         try:
-            return json.loads(content) if method == "GET" else None, response.headers
+            return json.loads(content) if method == "GET" and content else None, response.headers
         except ValueError as error:
             raise self._lost(f"{path} answered something that is not JSON") from error
 

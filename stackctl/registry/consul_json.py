@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -90,6 +92,15 @@ def _weight(value: str | int) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", str(value)) or not 1 <= int(value) <= MAX_WEIGHT:
         raise ValueError(f"the weight {value!r} is not a whole number from 1 to {MAX_WEIGHT}")
     return int(value)
+
+
+def values(answer: Any) -> tuple[tuple[str, str], ...]:
+    """The answer of /v1/kv; raises like `catalog`."""
+    found: dict[str, str] = {}
+    for raw in answer:
+        with contextlib.suppress(ValueError):  # bytes that are no text
+            found[str(raw["Key"])] = base64.b64decode(raw["Value"] or "").decode()
+    return tuple(sorted(found.items()))
 
 
 def registrations(answer: Any) -> tuple[Registration, ...]:

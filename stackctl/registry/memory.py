@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from stackctl.domain.catalog import WEIGHT_META, Catalog, CatalogEntry, Names, Registration
+from stackctl.domain.catalog import WEIGHT_META, Catalog, CatalogEntry, Names, Registration, Values
 from stackctl.errors import StackctlError, Unreachable
 
 
@@ -17,6 +17,7 @@ class Memory:
     def __init__(self) -> None:
         self._held: dict[str, Registration] = {}
         self._facts: dict[str, Mapping[str, Any]] = {}
+        self._keys: dict[str, str] = {}
         self._index = 1
         self._changed = asyncio.Condition()
         self._reason = ""
@@ -36,6 +37,19 @@ class Memory:
         if index and wait:
             await self._news(index, wait)
         return Names(tuple(sorted({held.service for held in self._held.values()})), self._index)
+
+    async def values(self, prefix: str, *, index: int = 0, wait: float = 0.0) -> Values:
+        """What `put` wrote."""
+        self._answer()
+        if index and wait:
+            await self._news(index, wait)
+        items = tuple(sorted((key, value) for key, value in self._keys.items() if key.startswith(prefix)))
+        return Values(items, self._index)
+
+    async def put(self, key: str, value: str) -> None:
+        """Write a key."""
+        self._keys[key] = value
+        await self._wake()
 
     async def registrations(self) -> tuple[Registration, ...]:
         """Everything that was registered."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from stackctl.domain.catalog import Catalog, CatalogEntry, Names, Registration
+from stackctl.domain.catalog import Catalog, CatalogEntry, Names, Registration, Values
 from stackctl.domain.instance import Endpoint
 from stackctl.errors import REGISTRY_FIXED, StackctlError, Unreachable
 
@@ -47,6 +47,13 @@ class Static:
         if index:
             await asyncio.sleep(wait)
         return Names(tuple(sorted(self._lists)), 1)
+
+    async def values(self, prefix: str, *, index: int = 0, wait: float = 0.0) -> Values:
+        """A list has no keys."""
+        del prefix
+        if index:
+            await asyncio.sleep(wait)
+        return Values((), 1)
 
     async def registrations(self) -> tuple[Registration, ...]:
         """Nobody registered anything."""

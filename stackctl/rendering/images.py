@@ -25,6 +25,7 @@ AGENT_MODULES = (
     "engine/events.py",
     "rendering/__init__.py",
     "rendering/templates.py",
+    "rendering/files.py",
     "rendering/nginx.py",
 )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import jinja2
@@ -16,9 +17,10 @@ from stackctl.spec.source import read_text
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Their texts; empty or None where the spec names none."""
+    """Their texts; empty or None where the spec names none. `templates` are those of other files, by their path."""
 
     template: str = ""
+    templates: Mapping[str, str] = field(default_factory=dict)
     certificate: Certificate | None = None
 
 
@@ -30,6 +32,11 @@ def read_files(document: Document, folder: Path) -> tuple[Files, tuple[Problem, 
         text, problem = _text(document, folder / name, "template")
         problems += [problem] if problem else _template(folder / name, text)
         files = replace(files, template=text)
+    listed = document.get("balancer", "files")
+    for name in {str(item.get("src")) for item in listed if isinstance(item, dict)} if isinstance(listed, list) else ():
+        text, problem = _text(document, folder / name, "files")
+        problems += [problem] if problem else _syntax(folder / name, text)
+        files = replace(files, templates={**files.templates, name: text})
     given = document.mapping("balancer", "certificate")
     if {"chain", "key"} <= given.keys() and all(isinstance(value, str) and value for value in given.values()):
         texts = []
@@ -56,6 +63,14 @@ def _problem(document: Document, message: str, *key: str) -> Problem:
     place = document.values.get(("balancer", *key))
     where = f"{document.file}:{place.line}:{place.column}" if place else document.file
     return Problem(where, ".".join(("balancer", *key)), message)
+
+
+def _syntax(path: Path, text: str) -> list[Problem]:
+    try:
+        jinja2.Environment(autoescape=False).parse(text)  # not HTML
+    except jinja2.TemplateSyntaxError as error:
+        return [Problem(f"{path}:{error.lineno}:1", "balancer.files", error.message or "a syntax error")]
+    return []
 
 
 def _template(path: Path, text: str) -> list[Problem]:

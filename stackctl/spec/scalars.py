@@ -23,6 +23,8 @@ _URL_CHARACTER = r"[A-Za-z0-9._~:@!&*()+,=/-]|%[0-9A-Fa-f]{2}"
 URL_PATH = rf"/({_URL_CHARACTER})*(\?({_URL_CHARACTER}|\?)*)?"
 ROUTE = rf"host|(host|tls):{DNS_NAME}|tcp:[0-9]{{1,5}}|{ROUTE_PATH}"
 KEY_PREFIX = r"(/[A-Za-z0-9._-]+)+"
+FILE_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+KEYS = r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/?"
 PASSWORD = r"[!-~]+"  # printable, without spaces: Redis splits its config files at them
 _PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
 IMAGE = (
@@ -160,6 +162,30 @@ def key_prefix(value: object) -> str:
     if not re.fullmatch(KEY_PREFIX, prefix):
         raise Wrong(f"{shown(prefix)} is no prefix of keys", "as in /work")
     return prefix
+
+
+def file_name(value: object) -> str:
+    """A plain name of a file."""
+    name = text(value)
+    if not re.fullmatch(FILE_NAME, name):
+        raise Wrong(f"{shown(name)} is no plain name of a file", "as in upstreams.conf")
+    return name
+
+
+def keys(value: object) -> str:
+    """A prefix of keys in the registry."""
+    prefix = text(value)
+    if not re.fullmatch(KEYS, prefix):
+        raise Wrong(f"{shown(prefix)} is no prefix of keys", "as in config/app")
+    return prefix
+
+
+def command(value: object) -> str:
+    """A command for the shell."""
+    line = text(value)
+    if not line.isprintable() or len(line) > 1000:
+        raise Wrong("a command of up to 1000 printable characters is wanted")
+    return line
 
 
 def password(value: object) -> str:

@@ -61,6 +61,23 @@ class RegistrySpec(Model):
     static: StaticSpec | None = Field(None, description="A fixed list.")
 
 
+class FileSpec(Model):
+    """A file other than nginx's, kept in step with the registry by the balancer's agent."""
+
+    src: Annotated[str, fields.FOLDER] = Field(description="A Jinja2 template, relative to the spec.")
+    dest: Annotated[str, fields.FILE_NAME] = Field(
+        description="The file's name in the volume `files`, which services can mount: `files:/etc/app:ro`."
+    )
+    check: Annotated[str, fields.COMMAND] = Field(
+        "",
+        description="A command for the shell; the new file, {file}, takes the old one's place only if it succeeds.",
+    )
+    reload: Annotated[str, fields.COMMAND] = Field("", description="A command for the shell, run after that.")
+    keys: list[Annotated[str, fields.KEYS]] = Field(
+        default_factory=list, description="Prefixes of keys (Consul's KV, Redis' strings) that the template is given."
+    )
+
+
 class CertificateSpec(Model):
     """A certificate of your own, in PEM."""
 
@@ -95,6 +112,7 @@ class BalancerSpec(Extensible):
     connect_timeout: Annotated[float, seconds(0.001, 75.0)] = duration(
         "500ms", "How long to wait for an instance's connection before the next one is tried."
     )
+    files: list[FileSpec] = Field(default_factory=list, description="Files other than nginx's.")
     template: Annotated[str | None, fields.FOLDER] = Field(
         None, description="Your own Jinja2 template, given the same context."
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stackctl.domain.files import FILES, FileTemplate
 from stackctl.domain.instance import Endpoint
 from stackctl.domain.route import Route
 from stackctl.domain.stack import (
@@ -29,6 +30,7 @@ from stackctl.spec.schema import (
     CheckSpec,
     ConsulSpec,
     ExternalSpec,
+    FileSpec,
     RegistrySpec,
     ServiceSpec,
     StackSpec,
@@ -87,8 +89,13 @@ def _balancer(spec: BalancerSpec, files: Files) -> Balancer:
         tcp=tuple(spec.tcp),
         certificate=files.certificate,
         template=files.template,
+        files=tuple(_file(file, files) for file in spec.files),
         empty=spec.empty,
     )
+
+
+def _file(spec: FileSpec, files: Files) -> FileTemplate:
+    return FileTemplate(files.templates[spec.src], f"{FILES}/{spec.dest}", spec.check, spec.reload, tuple(spec.keys))
 
 
 def _service(name: str, spec: ServiceSpec, domain: str, folder: Path) -> Service:

@@ -243,3 +243,33 @@ def test_fixed_list(scenario: Scenario) -> None:
     assert "Traceback" not in logs
     with socket.create_connection(("127.0.0.1", scenario.port), 2):
         pass
+
+
+def test_other_files(scenario: Scenario) -> None:
+    """The balancer's agent keeps files of other kinds in step with catalog and keys; a refused one leaves the last."""
+    (scenario.folder / "hosts.j2").write_text(
+        "{% for service, members in services.items() %}{% for member in members %}\n"
+        "{{ member.endpoint.address }} {{ service }}\n{% endfor %}{% endfor %}\n"
+        "motd {{ keys['app/motd'] | default('none') }}\n"
+    )
+    files = (
+        "{src: hosts.j2, dest: hosts, check: '! grep -q forbidden {file}', reload: 'touch {file}.seen', keys: [app/]}"
+    )
+    spec = scenario.spec.read_text().replace("servers: 3", "servers: 1")
+    spec = spec.replace(f"http: {scenario.port}", f"http: {scenario.port}\n  files: [{files}]")
+    scenario.spec.write_text(spec.replace("replicas: 1", 'replicas: 1\n    compose: {volumes: ["files:/files:ro"]}'))
+    scenario.stackctl("up", timeout=600)
+
+    def seen() -> str:
+        return scenario.inside("web", "cat", "/files/hosts")
+
+    networks = scenario.container("web").attrs["NetworkSettings"]["Networks"]
+    address = networks[f"{scenario.name}_default"]["IPAddress"]
+    eventually(lambda: f"{address} web" in seen(), "the instance in the file")
+    scenario.consul("PUT", "/v1/kv/app/motd", "hello")
+    eventually(lambda: 'motd "hello"' in seen(), "the key in the file")
+    scenario.consul("PUT", "/v1/kv/app/motd", "forbidden")
+    health = ("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8090; printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3")
+    eventually(lambda: "ended with 1" in scenario.inside("lb", *health), "the agent to tell of the refused file")
+    assert 'motd "hello"' in seen()
+    assert scenario.inside("lb", "ls", "/run/stackctl/files").split() == ["hosts", "hosts.seen"]

@@ -30,7 +30,7 @@ RUN . /etc/os-release \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log /tmp/forky.* \
     && groupadd --gid 10001 stackctl \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /run/stackctl --shell /usr/sbin/nologin stackctl \
-    && install -d -o stackctl -g stackctl /etc/stackctl /run/stackctl /var/cache/nginx \
+    && install -d -o stackctl -g stackctl /etc/stackctl /run/stackctl /run/stackctl/files /var/cache/nginx \
     && chown -R stackctl:stackctl /var/lib/nginx /var/log/nginx
 
 COPY stackctl /opt/stackctl/stackctl
