@@ -8,14 +8,20 @@ from stackctl.app.images import known_images
 from stackctl.app.project import Project, complete
 from stackctl.app.rendered import files
 from stackctl.app.workspace import Workspace
+from stackctl.planning.entry import balancer_settings
 from stackctl.planning.topology import topology
+from stackctl.rendering.eject import Tool, eject
+from stackctl.spec.bundled import bundled
 
 
-def render(project: Project, output: Path | None) -> tuple[Path, tuple[str, ...]]:
-    """Write the files; the folder and their names in it."""
-    project = complete(project)
-    tags = known_images(project)
-    rendered = files(project, topology(project.stack, tags), tags)
+def render(project: Project, output: Path | None, tool: Tool | None = None) -> tuple[Path, tuple[str, ...]]:
+    """Write the files, or what the balancer would be with another tool; the folder and their names in it."""
+    if tool:
+        rendered = eject(tool, project.stack, balancer_settings(project.stack), bundled("templates"))
+    else:
+        project = complete(project)
+        tags = known_images(project)
+        rendered = files(project, topology(project.stack, tags), tags)
     workspace = Workspace(output) if output else project.workspace
     workspace.write(rendered)
     return workspace.folder, tuple(sorted(rendered))

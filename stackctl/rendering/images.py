@@ -35,19 +35,29 @@ class Component:
     """What an image needs besides the files in `templates/images/<its name>/`.
 
     `official` is the reference to start from where a registry answers; `modules` are stackctl's own, `templates` are
-    folders of templates that are rendered inside the stack.
+    folders of templates that are rendered inside the stack; `shared` are files of other components that lie beside its
+    own.
     """
 
     official: str = ""
     modules: tuple[str, ...] = ()
     templates: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
 
+
+# What sample apps serve with.
+TCP = ("whoami/listener.py",)
+HTTP = (*TCP, "whoami/server.py", "whoami/wire.py")
 
 COMPONENTS: Mapping[str, Component] = {
     "consul": Component(official="hashicorp/consul:1.20"),
     "registrator": Component(modules=AGENT_MODULES),
     "balancer": Component(modules=AGENT_MODULES, templates=("nginx",)),
     "whoami": Component(),
+    "live": Component(shared=HTTP),
+    "backend": Component(shared=HTTP),
+    "front": Component(shared=HTTP),
+    "echo": Component(shared=TCP),
 }
 
 
@@ -66,6 +76,7 @@ def _recipe(name: str, base: str, templates: Path, package: Path) -> Recipe:
     files = {"Dockerfile": dockerfile.render(base=base, official=component.official)}
     if base == BASE:
         files |= _texts(folder, ("*",), "")
+        files |= {Path(name).name: (templates / "images" / name).read_text("utf-8") for name in component.shared}
         files |= _texts(package, component.modules, "stackctl/")
         for room in component.templates:
             files |= _texts(templates / room, ("**/*",), f"templates/{room}/")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import os
 import re
 import signal
 import socket
@@ -13,76 +11,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[2] / "templates" / "images" / "whoami"
-# As in its image, but from the source and without leaving compiled files beside it.
-COMMAND = (sys.executable, "-B", "-E", "-s", "-S", str(FOLDER / "app.py"))
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    """A running whoami."""
-
-    process: subprocess.Popen[str]
-    port: int
-
-    def connect(self) -> socket.socket:
-        """A connection that no test waits on for ever."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
-
-    def get(self, path: str = "/", method: str = "GET", body: bytes | None = None) -> tuple[int, str]:
-        """Status and text over a fresh connection."""
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as client:
-            client.request(method, path, body)
-            answer = client.getresponse()
-            return answer.status, answer.read().decode()
-
-    def raw(self, request: bytes) -> bytes:
-        """Everything that is answered to these bytes until the app closes."""
-        with self.connect() as connection:
-            connection.sendall(request)
-            return read_all(connection)
-
-
-def read_all(connection: socket.socket) -> bytes:
-    """What comes until the other side closes."""
-    return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-@contextlib.contextmanager
-def started(**environment: str) -> Iterator[App]:
-    """whoami until the end of the block, accepting connections from its beginning."""
-    port = free_port()
-    process = subprocess.Popen(COMMAND, env={**os.environ, "PORT": str(port), **environment}, text=True)
-    app = App(process, port)
-    try:
-        deadline = time.monotonic() + 10
-        while True:
-            assert process.poll() is None, f"whoami ended with {process.returncode}"
-            with contextlib.suppress(OSError), app.connect():
-                break
-            assert time.monotonic() < deadline, "whoami does not accept connections"
-            time.sleep(0.005)
-        yield app
-    finally:
-        process.kill()
-        process.wait()
+from tests.images.apps import App, ended, folder, read_all, started
 
 
 @pytest.fixture(scope="module")
 def app() -> Iterator[App]:
     """One whoami for the tests that leave it as it was."""
-    with started() as running:
+    with started("whoami") as running:
         yield running
 
 
@@ -200,7 +138,7 @@ def test_fault_switch_refuses_nonsense(app: App, path: str, method: str, status:
 
 def test_fault_from_the_start() -> None:
     """FAULT_STATUS makes an instance answer errors from its first request."""
-    with started(FAULT_STATUS="502") as app:
+    with started("whoami", FAULT_STATUS="502") as app:
         assert (app.get()[0], app.get("/healthz")[0]) == (502, 200)
 
 
@@ -209,15 +147,13 @@ def test_fault_from_the_start() -> None:
 )
 def test_bad_environment_ends_it_at_once(name: str, value: str) -> None:
     """Exit 2 and a line that names the variable."""
-    done = subprocess.run(
-        COMMAND, env={**os.environ, name: value}, capture_output=True, text=True, timeout=10, check=False
-    )
+    done = ended("whoami", **{name: value})
     assert done.returncode == 2 and name in done.stderr and "Traceback" not in done.stderr
 
 
 def test_termination_finishes_what_runs_and_closes_what_idles() -> None:
     """After SIGTERM a slow request is answered, idle connections end, nobody new gets in, and the exit code is 0."""
-    with started() as app, app.connect() as busy, app.connect() as idle:
+    with started("whoami") as app, app.connect() as busy, app.connect() as idle:
         idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert idle.recv(65536).endswith(b"ok\n")
         busy.sendall(b"GET /?delay=0.6 HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -233,7 +169,7 @@ def test_termination_finishes_what_runs_and_closes_what_idles() -> None:
 
 def test_termination_with_nothing_to_do_is_immediate() -> None:
     """Without connections nothing is waited for."""
-    with started() as app:
+    with started("whoami") as app:
         begun = time.monotonic()
         app.process.send_signal(signal.SIGTERM)
         assert app.process.wait(5) == 0 and time.monotonic() - begun < 0.5
@@ -241,7 +177,7 @@ def test_termination_with_nothing_to_do_is_immediate() -> None:
 
 def test_termination_answers_who_has_connected() -> None:
     """Connections that nobody has accepted yet when SIGTERM comes are answered all the same."""
-    with started() as app, contextlib.ExitStack() as connections:
+    with started("whoami") as app, contextlib.ExitStack() as connections:
         app.process.send_signal(signal.SIGSTOP)
         waiting = [connections.enter_context(app.connect()) for _ in range(50)]
         for connection in waiting:
@@ -255,7 +191,7 @@ def test_termination_answers_who_has_connected() -> None:
 
 def test_termination_comes_to_an_end_under_load() -> None:
     """Clients that connect without a pause do not keep it from ending."""
-    with started() as app:
+    with started("whoami") as app:
 
         def ask() -> None:
             with contextlib.suppress(OSError):
@@ -274,7 +210,7 @@ def test_termination_comes_to_an_end_under_load() -> None:
 
 def test_start_imports_little() -> None:
     """What takes long to import is not imported: an instance must accept within milliseconds."""
-    code = f"import sys; sys.path.insert(0, {str(FOLDER)!r}); import app; print(*sys.modules)"
+    code = f"import sys; sys.path.insert(0, {str(folder('whoami'))!r}); import app; print(*sys.modules)"
     modules = subprocess.run(
         (sys.executable, "-B", "-S", "-c", code), capture_output=True, text=True, check=True
     ).stdout

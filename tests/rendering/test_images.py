@@ -78,8 +78,10 @@ def test_tag_changes_with_every_input(component: str, copy: Path) -> None:
 
 def source(root: Path, component: str, name: str) -> Path:
     """Where a file of a build context comes from."""
+    images = root / "templates" / "images"
+    shared = {Path(path).name: images / path for path in COMPONENTS[component].shared}
     mirrored = name.startswith(("stackctl/", "templates/"))
-    return root / name if mirrored else root / "templates" / "images" / component / name
+    return root / name if mirrored else shared.get(name, images / component / name)
 
 
 @pytest.mark.parametrize("component", COMPONENTS)

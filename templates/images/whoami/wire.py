@@ -10,7 +10,10 @@ import io
 import socket
 import time
 
+from listener import Refused
+
 MAX_HEAD = 16384
+PLAIN = "text/plain; charset=utf-8"
 REASONS = {
     200: "OK",
     204: "No Content",
@@ -20,17 +23,10 @@ REASONS = {
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",
+    502: "Bad Gateway",
     503: "Service Unavailable",
     505: "HTTP Version Not Supported",
 }
-
-
-class Refused(Exception):
-    """What was asked cannot be answered; the connection ends with the status that says so."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class Request:
@@ -55,14 +51,14 @@ class Request:
         self.received = _body(stream, headers)
 
 
-def response(status: int, text: str, *, keep_alive: bool, head_only: bool = False) -> bytes:
+def response(status: int, text: str, *, keep_alive: bool, head_only: bool = False, content_type: str = PLAIN) -> bytes:
     """A whole response, for a single write."""
     body = b"" if status in (204, 304) else text.encode("utf-8", "backslashreplace")
     lines = [
         f"HTTP/1.1 {status} {REASONS.get(status, 'Fault')}",
         time.strftime("Date: %a, %d %b %Y %H:%M:%S GMT", time.gmtime()),
         f"Connection: {'keep-alive' if keep_alive else 'close'}",
-        "Content-Type: text/plain; charset=utf-8",
+        f"Content-Type: {content_type}",
         "X-Content-Type-Options: nosniff",
         *([f"Content-Length: {len(body)}"] if body else []),
     ]
