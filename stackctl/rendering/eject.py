@@ -72,8 +72,8 @@ def _refuse(tool: Tool, stack: Stack, settings: BalancerSettings) -> None:
             hint=f"use --for {other}" if other else "its list is fixed, and no tool follows it",
         )
     odd = [str(service.route) for service in settings.services if service.route.kind == "tls"]
-    if odd or settings.https or settings.template:
-        what = f"the route {odd[0]}" if odd else "`https`" if settings.https else "a template of your own"
+    if odd or settings.https:
+        what = f"the route {odd[0]}" if odd else "`https`"
         raise UsageError(
             "route-not-ejected",
             f"{what} is not translated for {tool}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import jinja2
@@ -35,12 +36,16 @@ class Flaw:
     message: str
 
 
-def flaw(text: str) -> Flaw | None:
-    """The first thing wrong with a template, rendered with every kind of route, with instances and without any."""
+def flaw(text: str, names: Iterable[str] = ()) -> Flaw | None:
+    """The first thing wrong with a template, rendered with every kind of route and a path for each of these services,
+    with instances and without any."""
+    known = {service.name for service in SERVICES}
+    own = (RoutedService(name, name, Route("path", f"/{name}")) for name in names if name not in known)
+    services = (*SERVICES, *own)
     templates = environment(bundled("templates") / "nginx", {OWN: text})
     member = Backend("trial-web-1", Endpoint("192.0.2.1", 80))
-    empty = Target(SERVICES, {service.name: () for service in SERVICES})
-    full = replace(empty, backends={service.name: (member,) for service in SERVICES})
+    empty = Target(services, {service.name: () for service in services})
+    full = replace(empty, backends={service.name: (member,) for service in services})
     try:
         template = templates.get_template(OWN)
         for target in (empty, full):

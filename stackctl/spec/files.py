@@ -30,7 +30,11 @@ def read_files(document: Document, folder: Path) -> tuple[Files, tuple[Problem, 
     name = document.get("balancer", "template")
     if isinstance(name, str) and name:
         text, problem = _text(document, folder / name, "template")
-        problems += [problem] if problem else _template(folder / name, text)
+        problems += (
+            [problem]
+            if problem
+            else _template(folder / name, text, [*document.mapping("services"), *document.mapping("external")])
+        )
         files = replace(files, template=text)
     listed = document.get("balancer", "files")
     for name in {str(item.get("src")) for item in listed if isinstance(item, dict)} if isinstance(listed, list) else ():
@@ -73,9 +77,9 @@ def _syntax(path: Path, text: str) -> list[Problem]:
     return []
 
 
-def _template(path: Path, text: str) -> list[Problem]:
+def _template(path: Path, text: str, names: list[str]) -> list[Problem]:
     try:
-        problem = flaw(text)
+        problem = flaw(text, names)
     except jinja2.TemplateError as error:  # one that has no line
         return [Problem(f"{path}:1:1", "balancer.template", str(error))]
     return [Problem(f"{path}:{problem.line}:1", "balancer.template", problem.message)] if problem else []
