@@ -32,6 +32,7 @@ def inconsistent(document: Document, folder: Path) -> Iterator[Finding]:
         yield from _name(document, name)
         if isinstance(document.get("services", name), dict):
             yield from _image(document, name, folder)
+            yield from _registered(document, name)
             yield from _compose(document, name)
 
 
@@ -68,6 +69,19 @@ def _image(document: Document, service: str, folder: Path) -> Iterator[Finding]:
             found = False
         if not found:
             yield Finding((*path, "build"), f"there is no Dockerfile in {shown(build)}", "seen from the spec's folder")
+
+
+def _registered(document: Document, service: str) -> Iterator[Finding]:
+    given = document.mapping("services", service)
+    who = given.get("register", "registrator")
+    static = "static" in document.mapping("registry")
+    if who == "none" and given.get("route") is not None:
+        hint = "leave `register` out, or `route`"
+        yield Finding(("services", service, "register"), "no route can lead to what nobody registers", hint)
+    if static and who not in ("registrator", "none"):
+        yield Finding(("services", service, "register"), "nobody can register in a fixed list", "use a registry")
+    if static and given.get("address", "container") == "host":
+        yield Finding(("services", service, "address"), "a fixed list names containers", "leave `address` out")
 
 
 def _compose(document: Document, service: str) -> Iterator[Finding]:

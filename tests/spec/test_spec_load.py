@@ -32,7 +32,7 @@ services:
     port: 8080
     replicas: 0
     route: host
-    register: none
+    register: api
     address: container
     check: {http: "/health?full=1", interval: 500ms, timeout: 2, deregister_after: 1h30m}
     weight: 256
@@ -62,7 +62,7 @@ def test_every_key_arrives_in_the_stack(load_text):
         port=8080,
         replicas=0,
         route=Route("host", host="web.example.test"),
-        register="none",
+        register="api",
         check=Check("http", "/health?full=1", interval=0.5, timeout=2.0, deregister_after=5400.0),
         weight=256,
         stop_grace=90.0,
