@@ -23,7 +23,6 @@ from stackctl.domain.conventions import Question
 from stackctl.domain.instance import Endpoint
 from stackctl.errors import StackctlError
 from stackctl.ports import Registry
-from stackctl.probing.dns import answers
 from stackctl.probing.http import Way, traffic
 from stackctl.probing.tcp import TcpWay, tcp_traffic
 from stackctl.probing.wire import balancer_to_json, catalog_to_json, registration_from_json, traffic_to_json
@@ -58,6 +57,8 @@ class Answers:
 
     async def dns(self, services: list[str], server: str) -> Any:
         """What a DNS server says of these services, by catalog name."""
+        from stackctl.probing.dns import answers  # dnspython, for stacks that are asked about names only
+
         return {service: asdict(answers(service, server)) for service in services}
 
     async def balancer(self) -> Any:
