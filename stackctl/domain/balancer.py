@@ -49,6 +49,7 @@ class BalancerSettings:
     tls: bool = False
     template: str = ""
     empty: int = 503
+    response_timeout: float = 60.0
     files: tuple[FileTemplate, ...] = ()
 
 

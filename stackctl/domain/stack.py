@@ -107,6 +107,7 @@ class Balancer:
     domain: str = "localhost"
     stub_status: bool = False
     connect_timeout: float = 0.5
+    response_timeout: float = 60.0
     https: int | None = None
     tls: int | None = None
     tcp: tuple[int, ...] = ()

@@ -57,6 +57,7 @@ def balancer_settings(stack: Stack) -> BalancerSettings:
         domain=stack.balancer.domain,
         stub_status=stack.balancer.stub_status,
         connect_timeout=stack.balancer.connect_timeout,
+        response_timeout=stack.balancer.response_timeout,
         shutdown_timeout=max((service.stop_grace for service in stack.services), default=30.0),
         registry=registries.settings(stack),
         services=routed_services(stack),

@@ -34,6 +34,7 @@ def eject(tool: Tool, stack: Stack, settings: BalancerSettings, templates: Path)
         "tool": tool,
         "dialect": f"{tool}.j2",
         "stack": stack.name,
+        "own": bool(settings.template),
         "services": settings.services,
         "weights": {service.name: service.weight for service in stack.services},
         "entry": stack.balancer.http,

@@ -17,6 +17,7 @@ STATUS_PORT = 8089
 TLS_PORT = 8444  # inside the container; published as the spec says
 CERTIFICATE = "/etc/stackctl/tls"  # the folder of chain.pem and key.pem
 MODULES = "/usr/lib/nginx/modules"
+RETRY = 10.0  # seconds for another instance, after one was silent for as long as it may
 OWN = "the stack's own template"
 REVISION_PLACEHOLDER = "@revision@"
 TOKEN_PLACEHOLDER = "@token@"
@@ -47,6 +48,8 @@ def render(
         certificate=CERTIFICATE,
         modules=MODULES,
         connect_timeout=_milliseconds(settings.connect_timeout),
+        response_timeout=_milliseconds(settings.response_timeout),
+        next_timeout=_milliseconds(settings.response_timeout + RETRY),
         shutdown_timeout=_milliseconds(settings.shutdown_timeout),
         revision=REVISION_PLACEHOLDER,
         token=TOKEN_PLACEHOLDER,

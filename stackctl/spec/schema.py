@@ -112,6 +112,10 @@ class BalancerSpec(Extensible):
     connect_timeout: Annotated[float, seconds(0.001, 75.0)] = duration(
         "500ms", "How long to wait for an instance's connection before the next one is tried."
     )
+    response_timeout: Annotated[float, seconds(0.1, 86400.0)] = duration(
+        "60s",
+        "How long an instance may be silent; then a request that is safe to repeat is asked of the next instance.",
+    )
     files: list[FileSpec] = Field(default_factory=list, description="Files other than nginx's.")
     template: Annotated[str | None, fields.FOLDER] = Field(
         None, description="Your own Jinja2 template, given the same context."

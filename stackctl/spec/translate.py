@@ -84,6 +84,7 @@ def _balancer(spec: BalancerSpec, files: Files) -> Balancer:
         domain=spec.domain,
         stub_status=spec.stub_status,
         connect_timeout=spec.connect_timeout,
+        response_timeout=spec.response_timeout,
         https=spec.https,
         tls=spec.tls,
         tcp=tuple(spec.tcp),

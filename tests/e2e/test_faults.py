@@ -76,7 +76,7 @@ def test_long_requests_outlive_the_drain(running: Scenario) -> None:
 
 
 def connected(running: Scenario, address: str) -> bool:
-    words = "from stackctl.agents.inspection import connections; print(list(connections()))"
+    words = "from stackctl.agents import connections, nginx; print(list(connections.outgoing(nginx.Nginx())))"
     return f"{address}:80" in running.inside("lb", "python3", "-c", words)
 
 

@@ -91,6 +91,12 @@ def test_empty_is_the_stacks_status() -> None:
     )
 
 
+def test_own_template() -> None:
+    """A template of one's own is not translated, and the result says so."""
+    told = replace(CONSUL, balancer=replace(CONSUL.balancer, template="{{ x }}"))
+    assert "own template is not translated" in ejected("consul-template", told)["consul-template/nginx.ctmpl"]
+
+
 @pytest.mark.parametrize(
     ("tool", "stack", "id", "hint"),
     [
@@ -98,7 +104,6 @@ def test_empty_is_the_stacks_status() -> None:
         ("consul-template", REDIS, "registry-not-read", "--for confd"),
         ("confd", replace(CONSUL, registry=StaticRegistry()), "registry-not-read", "fixed"),
         ("consul-template", replace(CONSUL, balancer=Balancer(https=443)), "route-not-ejected", "paths"),
-        ("consul-template", replace(CONSUL, balancer=Balancer(template="/x")), "route-not-ejected", "paths"),
         (
             "consul-template",
             replace(CONSUL, services=(Service("db", IMAGE, 1, route=Route("tls", host="db.test")),)),
