@@ -187,6 +187,7 @@ class Redis:
                 return await work(await self.master(majority=majority))
             except FAILURES as error:
                 where = str(self._master or "")
+                self._news.lost(asyncio.get_running_loop().time())
                 await self._forget()
                 if again:
                     raise lost(error, where) from error

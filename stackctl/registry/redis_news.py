@@ -56,7 +56,7 @@ class News:
     def merged(self, service: str, rows: Iterable[Row], now: float) -> tuple[Row, ...]:
         """The rows that were read, and those that are held beside them."""
         current = {row.member: row for row in rows}
-        if now < self._hold_until:
+        if self._lost_at is not None or now < self._hold_until:
             before = self._seen.get(service, (0.0, {}))[1]
             held = {member: row for member, row in before.items() if member not in self._removed}
             current = held | current

@@ -87,7 +87,7 @@ class Node:
                     port=self.port,
                     password=self._password or None,
                     socket_connect_timeout=self._timeout,
-                    # The time for an answer is kept by `ask`: the client's own way swallows a cancellation on Python 3.11.
+                    # `ask` keeps the time: the client's own way can swallow a cancellation on Python 3.11.
                     socket_timeout=None,
                     retry=Retry(NoBackoff(), 0),  # whoever asks decides; the same node again is seldom the right one
                     decode_responses=True,

@@ -1,4 +1,4 @@
-"""A real Redis registry for integration tests: the nodes and Sentinels that a stack would run, on a network of their own.
+"""A real Redis registry for integration tests: the nodes and Sentinels of a stack, on a network of their own.
 
 They are reached from here by fixed addresses, and know each other by the link-local ones, as in a stack.
 """
