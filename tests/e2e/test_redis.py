@@ -68,6 +68,13 @@ def test_life(scenario: Scenario) -> None:
     assert scenario.containers() == [] and scenario.client.volumes.list(filters=own) == []
 
 
+def test_orphans_are_reaped(running: Scenario) -> None:
+    """The heartbeat is process 1 of its container: what is left to it does not stay as a zombie."""
+    running.inside("webapp", "sh", "-c", "(sleep 0.2 &)")
+    states = "cat /proc/[0-9]*/stat | cut -d' ' -f3 | sort -u | tr -d '\\n'"
+    assert "Z" not in running.inside("webapp", "sh", "-c", f"sleep 0.5; {states}")
+
+
 def test_scaling_loses_nothing(running: Scenario) -> None:
     """Every request is answered while instances go and come."""
 
