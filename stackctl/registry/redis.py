@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
-from redis.exceptions import RedisError
-
-from stackctl.domain.catalog import Catalog, Names, Registration
+from stackctl.domain.catalog import Catalog, Names, Registration, Values
 from stackctl.domain.registry import RegistrySettings
 from stackctl.errors import StackctlError, Unreachable
 from stackctl.registry import redis_keys
 from stackctl.registry.redis_keys import Member, Row
-from stackctl.registry.redis_news import News
-from stackctl.registry.redis_nodes import FAILURES, PORT, Node, Sentinels, lost
-
-T = TypeVar("T")
+from stackctl.registry.redis_master import Master
+from stackctl.registry.redis_news import KEYS, News
+from stackctl.registry.redis_nodes import Node, Sentinels
 
 POLL = 2.0  # seconds between two reads where no keyspace event came
-LOOK = 1.0  # seconds between two questions who is master
-SEARCH = 0.1  # the same while nobody is
 MARK_TTL = 3_600_000  # milliseconds that a mark outlives the last sign of life of what it marks
 PARTS = 3  # signs of life within a ttl: two may be missed, and there is still a part of it left
 
@@ -53,18 +47,16 @@ class Redis:
     def __init__(self, told: RegistrySettings, *, timeout: float = 1.0) -> None:
         self.told = told
         self.sentinels = Sentinels(told)
-        self._timeout = timeout
-        self._master: Node | None = None
+        self._news = News(grace=told.ttl / 2 + 1)
+        self._master = Master(told, self.sentinels, self._news, timeout)
         self._own: dict[str, tuple[Registration, Member]] = {}
         self._writing = asyncio.Lock()
-        self._write_again = asyncio.Event()
-        self._news = News(grace=told.ttl / 2 + 1)
         self._group = asyncio.TaskGroup()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
-        self._tasks = [self._group.create_task(self._follow()), self._group.create_task(self._keep_alive())]
+        self._tasks = [self._group.create_task(self._master.follow()), self._group.create_task(self._keep_alive())]
         return self
 
     async def __aexit__(
@@ -78,7 +70,7 @@ class Redis:
             else:  # what the caller raised is not to be wrapped into a group
                 await self._group.__aexit__(None, None, None)
         finally:
-            await self._forget()
+            await self._master.forget()
             await self.sentinels.close()
 
     # --- what the port wants -----------------------------------------------------------------------------------
@@ -89,7 +81,7 @@ class Redis:
         deadline = loop.time() + (wait if index else 0.0)
         while True:
             count = self._news.count(service)
-            rows = await self._on_master(lambda master: self._rows(master, service), majority=consistent)
+            rows = await self._master.do(lambda master: self._rows(master, service), majority=consistent)
             if not consistent:
                 rows = self._news.merged(service, rows, loop.time())
             found = Catalog(service, *redis_keys.entries(rows), index=_index(rows))
@@ -103,18 +95,31 @@ class Redis:
         deadline = loop.time() + (wait if index else 0.0)
         while True:
             count = self._news.count("")
-            members = await self._on_master(self._members)
+            members = await self._master.do(self._members)
             services = tuple(sorted({member.service for member in members}))
             found = Names(services, _index(services))
             if found.index != index or (left := deadline - loop.time()) <= 0:
                 return found
             await self._news.wait("", count, min(POLL, left))
 
+    async def values(self, prefix: str, *, index: int = 0, wait: float = 0.0) -> Values:
+        """Strings, whatever they are for."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + (wait if index else 0.0)
+        pattern = redis_keys.beginning(prefix)
+        while True:
+            count = self._news.count(KEYS)
+            items = await self._master.do(lambda master: self._items(master, pattern))
+            found = Values(items, _index(items))
+            if found.index != index or (left := deadline - loop.time()) <= 0:
+                return found
+            await self._news.wait(KEYS, count, min(POLL, left))
+
     async def registrations(self) -> tuple[Registration, ...]:
         """Everything sound that is registered. The check is what keeps a registration alive, and that is the session
         which wrote it: what others wrote has none, so that whoever it belongs to writes it again, and keeps it."""
         found = []
-        for row in await self._on_master(self._rows):
+        for row in await self._master.do(self._rows):
             try:
                 read = redis_keys.registered(row)
             except ValueError:
@@ -135,7 +140,7 @@ class Redis:
             if before and before[0].service == registration.service and before[0].endpoint == registration.endpoint:
                 member = before[1]
             else:
-                member = await self._on_master(lambda master: self._place(master, registration))
+                member = await self._master.do(lambda master: self._place(master, registration))
             if registration.owner:
                 self._own[registration.id] = (registration, member)
             await self._write(registration, member)
@@ -157,92 +162,33 @@ class Redis:
             raise StackctlError("registry-refused", f"Redis has no registration {id!r}", where=self.told.prefix)
         key = member.keys[2]
         if reason is None:
-            await self._on_master(lambda master: master.ask("DEL", key))
+            await self._master.do(lambda master: master.ask("DEL", key))
         else:
             text = redis_keys.mark(id, reason)
-            await self._on_master(lambda master: master.ask("SET", key, text, "PX", MARK_TTL))
-
-    # --- the master --------------------------------------------------------------------------------------------
+            await self._master.do(lambda master: master.ask("SET", key, text, "PX", MARK_TTL))
 
     async def master(self, *, majority: bool = False) -> Node:
-        """The node that is master by the Sentinels' word and by its own; raises `Unreachable` or one of FAILURES."""
-        if self._master and not majority:
-            return self._master
-        address = await self.sentinels.master(majority=majority)
-        host = self.told.nodes.get(address, address)
-        if self._master is None or self._master.host != host:
-            await self._forget()
-            self._master = Node(host, PORT, self.told.password, self._timeout)
-        node = self._master
-        role = (await node.ask("ROLE"))[0]
-        if role != "master":
-            raise RedisError(f"the Sentinels call {node} master, and it says that it is a {role}")
-        return node
-
-    async def _on_master(self, work: Callable[[Node], Awaitable[T]], *, majority: bool = False) -> T:
-        """Done at the master; where that fails, once more at whoever is master then."""
-        again = False
-        while True:
-            try:
-                return await work(await self.master(majority=majority))
-            except FAILURES as error:
-                where = str(self._master or "")
-                self._news.lost(asyncio.get_running_loop().time())
-                await self._forget()
-                if again:
-                    raise lost(error, where) from error
-                again = True
-
-    async def _forget(self) -> None:
-        master, self._master = self._master, None
-        if master:
-            await master.close()
-
-    async def _follow(self) -> None:
-        """Keep to the master: hear what changes there, and notice when another one is chosen."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                master = await self.master()
-                async with master.listening(f"__keyspace@0__:{self.told.prefix}/*") as hear:
-                    self._news.found(loop.time())
-                    self._write_again.set()
-                    look = loop.time() + LOOK
-                    while self._master is master:
-                        if message := await hear(max(0.01, look - loop.time())):
-                            self._heed(*message)
-                        if loop.time() >= look:
-                            await self._look_for_another(master)
-                            look = loop.time() + LOOK
-            except (*FAILURES, Unreachable):
-                await self._forget()
-            self._news.lost(loop.time())
-            await asyncio.sleep(SEARCH)
-
-    async def _look_for_another(self, master: Node) -> None:
-        try:
-            address = await self.sentinels.master(majority=False)
-        except Unreachable:
-            return  # as long as the master answers, nobody else is needed
-        if self.told.nodes.get(address, address) != master.host:
-            await self._forget()
-
-    def _heed(self, channel: str, event: str) -> None:
-        member = Member.of(self.told.prefix, channel.partition(":")[2])
-        # Reads go by addresses and marks; what stands beside an address changes together with it, or is read with it.
-        if member:
-            self._news.heard(member, "changed" if event in ("set", "del") and "/drains/" in channel else event)
+        """The node that is master; raises `Unreachable` or one of `redis_nodes.FAILURES`."""
+        return await self._master.node(majority=majority)
 
     # --- reading and writing -----------------------------------------------------------------------------------
 
-    async def _members(self, master: Node, service: str = "") -> list[Member]:
+    async def _keys(self, master: Node, pattern: str) -> list[str]:
         cursor, keys = 0, set[str]()
-        pattern = redis_keys.pattern(self.told.prefix, service)
         while True:
             cursor, page = await master.ask("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
             keys.update(page)
             if int(cursor) == 0:
-                return sorted(filter(None, (Member.of(self.told.prefix, key) for key in keys)))
+                return sorted(keys)
+
+    async def _items(self, master: Node, pattern: str) -> tuple[tuple[str, str], ...]:
+        keys = await self._keys(master, pattern)
+        values = await master.ask("MGET", *keys) if keys else ()
+        return tuple((key, value) for key, value in zip(keys, values, strict=True) if value is not None)
+
+    async def _members(self, master: Node, service: str = "") -> list[Member]:
+        keys = await self._keys(master, redis_keys.pattern(self.told.prefix, service))
+        return sorted(filter(None, (Member.of(self.told.prefix, key) for key in keys)))
 
     async def _rows(self, master: Node, service: str = "") -> tuple[Row, ...]:
         members = await self._members(master, service)
@@ -253,7 +199,7 @@ class Redis:
         return tuple(rows)
 
     async def _find(self, id: str) -> Member | None:
-        for row in await self._on_master(self._rows):
+        for row in await self._master.do(self._rows):
             try:
                 if redis_keys.registered(row).id == id:
                     return row.member
@@ -275,20 +221,20 @@ class Redis:
         address, known = redis_keys.written(registration)
         ttl = round(self.told.ttl * 1000) if registration.owner else 0
         # What stands beside the address comes first, so that who sees the address finds it.
-        await self._on_master(lambda m: m.ask("EVAL", WRITE, 3, *member.keys, known, address, ttl, MARK_TTL))
+        await self._master.do(lambda m: m.ask("EVAL", WRITE, 3, *member.keys, known, address, ttl, MARK_TTL))
 
     async def _remove(self, id: str, member: Member) -> None:
-        await self._on_master(lambda master: master.ask("EVAL", REMOVE, 3, *member.keys, id))
+        await self._master.do(lambda master: master.ask("EVAL", REMOVE, 3, *member.keys, id))
 
     async def _keep_alive(self) -> None:
         """Write again what was registered: in time, and at once at a new master, which may not have all of it."""
         while True:
             try:
                 async with asyncio.timeout(self.told.ttl / PARTS):
-                    await self._write_again.wait()
+                    await self._master.found.wait()
             except TimeoutError:
                 pass
-            self._write_again.clear()
+            self._master.found.clear()
             for id in list(self._own):
                 async with self._writing:
                     if id in self._own:

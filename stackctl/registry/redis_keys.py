@@ -59,6 +59,11 @@ def pattern(prefix: str, service: str = "") -> str:
     return f"{_literally(prefix)}/{_literally(service) if service else '*'}/ips/*"
 
 
+def beginning(prefix: str) -> str:
+    """What SCAN matches all keys with that begin so."""
+    return f"{_literally(prefix)}*"
+
+
 def _literally(text: str) -> str:
     return "".join(f"\\{character}" if character in "*?[]\\^-" else character for character in text)
 

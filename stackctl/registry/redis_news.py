@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from stackctl.registry.redis_keys import Member, Row
 
+KEYS = "/"  # no service's name
 FRESH = 5.0  # seconds; a service that nobody has read for so long before an outage is not held
 
 
@@ -28,15 +29,18 @@ class News:
         self._lost_at: float | None = None
         self._hold_until = 0.0
 
-    def heard(self, member: Member, event: str) -> None:
-        """A key of this member had a keyspace event."""
+    def heard(self, member: Member | None, event: str) -> None:
+        """A key had a keyspace event; None where it is no member's."""
         if event == "expire":  # a sign of life, no change
             return
-        if event == "del":
+        if member is None:
+            self._wake(KEYS)
+        elif event == "del":
             self._removed.add(member)
         elif event == "set":
             self._removed.discard(member)
-        self._wake(member.service)
+        if member:
+            self._wake(member.service)
 
     def lost(self, now: float) -> None:
         """There is no connection to a master."""
@@ -64,7 +68,7 @@ class News:
         return tuple(current[member] for member in sorted(current))
 
     def count(self, service: str) -> int:
-        """A number that changes with the service; for `wait`. The service "" changes with every one."""
+        """A number that changes with the service; for `wait`. "" changes with every service, KEYS with every key."""
         return self._counts[service]
 
     async def wait(self, service: str, count: int, seconds: float) -> None:
@@ -77,7 +81,7 @@ class News:
             pass
 
     def _wake(self, service: str) -> None:
-        for name in {service, ""} if service else {*self._counts, ""}:
+        for name in {service, "", KEYS} if service else {*self._counts, "", KEYS}:
             self._counts[name] += 1
         self._woken.set()
         self._woken = asyncio.Event()

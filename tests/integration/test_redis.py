@@ -96,6 +96,25 @@ def test_woken_by_keyspace_events(redis: RedisLab) -> None:
     redis.ask(story)
 
 
+def test_values(redis: RedisLab) -> None:
+    """Strings are read by their beginning, wherever they stand, and who waits for them is woken."""
+
+    async def story(session: Redis) -> None:
+        master = await session.master()
+        await master.ask("SET", "/config/colour", "blue")
+        await master.ask("RPUSH", "/config/list", "no string")
+        before = await session.values("/config/")
+        assert before.items == (("/config/colour", "blue"),)
+        waiting = asyncio.create_task(session.values("/config/", index=before.index, wait=30))
+        began = time.monotonic()
+        await master.ask("SET", "/config/size", "7")
+        assert (await waiting).items == (("/config/colour", "blue"), ("/config/size", "7"))
+        assert time.monotonic() - began < 0.5
+        await master.ask("DEL", "/config/colour", "/config/size", "/config/list")
+
+    redis.ask(story)
+
+
 def test_marks_survive_signs_of_life(redis: RedisLab) -> None:
     """A drain mark is still there when the registration was written again, and is about that registration only."""
 

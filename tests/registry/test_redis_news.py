@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from stackctl.registry.redis_keys import Member, Row
-from stackctl.registry.redis_news import News
+from stackctl.registry.redis_news import KEYS, News
 
 ROWS = tuple(Row(Member("/work", "webapp", f"10.0.0.{n}"), f"10.0.0.{n}:80") for n in (1, 2, 3))
 
@@ -68,6 +68,9 @@ def test_who_is_woken() -> None:
     assert counts() == before
     heard.heard(ROWS[0].member, "set")
     assert [now - then for now, then in zip(counts(), before, strict=True)] == [1, 0, 1]
+    keys = heard.count(KEYS)
+    heard.heard(None, "set")
+    assert heard.count(KEYS) == keys + 1
     heard.found(1.0)
     assert heard.count("webapp") == 2
 
