@@ -7,6 +7,7 @@ from typing import Any
 from stackctl.errors import Unreachable
 from stackctl.ports import Registry
 from stackctl.registry.consul import Consul
+from stackctl.registry.static import Static
 
 # How serf numbers the states of members.
 MEMBER_STATES = {1: "alive", 2: "leaving", 3: "left", 4: "failed"}
@@ -16,13 +17,22 @@ async def cluster(registry: Registry) -> dict[str, Any]:
     """Members, leader and raft peers as `domain.status.ClusterStatus` reads them; nothing of a fixed list."""
     if isinstance(registry, Consul):
         return await _consul(registry)
-    return {"leader": "", "members": [], "peers": []}
+    if isinstance(registry, Static):
+        return {"leader": "", "members": [], "peers": []}
+    # Not where it is not needed: the client behind it is large.
+    from stackctl.agents import redis_cluster
+
+    return await redis_cluster.cluster(redis_cluster.redis(registry))
 
 
 async def weaknesses(registry: Registry) -> list[str]:
     """The parts that are there and can't do their work yet; raises `Unreachable` where nobody leads."""
-    if not isinstance(registry, Consul):
+    if isinstance(registry, Static):
         return []
+    if not isinstance(registry, Consul):
+        from stackctl.agents import redis_cluster
+
+        return await redis_cluster.weaknesses(redis_cluster.redis(registry))
     # Without this the reads below would wait for a leader, and learn of one up to half a second late.
     if not await registry.get("/v1/status/leader"):
         raise Unreachable("registry-unreachable", "Consul has no leader")

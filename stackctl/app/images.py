@@ -12,7 +12,14 @@ from stackctl.domain.image import ImagePolicy
 from stackctl.domain.instance import EngineState
 from stackctl.domain.stack import Service
 
-PARTS = {"consul": "consul", "registrator": "registrator", "balancer": "balancer"}  # component by role
+# The component by role.
+PARTS = {
+    "consul": "consul",
+    "redis": "redis",
+    "sentinel": "redis",
+    "registrator": "registrator",
+    "balancer": "balancer",
+}
 IGNORED = frozenset({".git", ".stackctl", "__pycache__", "node_modules", ".venv"})
 
 

@@ -44,7 +44,7 @@ class Listed:
 def ps(project: Project) -> tuple[Listed, ...]:
     """All instances, parts of the stack's own first."""
     now = time.time()
-    order = {"consul": 0, "registrator": 1, "balancer": 2}
+    order = {"consul": 0, "redis": 0, "sentinel": 0, "registrator": 1, "balancer": 2}
     instances = sorted(project.engine.observe().instances, key=lambda i: (order.get(i.role, 3), i.service, i.created))
     return tuple(Listed(instance, max(0.0, now - instance.created)) for instance in instances)
 

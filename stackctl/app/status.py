@@ -1,4 +1,4 @@
-"""`status`: Consul's members, leader and raft peers, the agents' health, each balancer's revision."""
+"""`status`: the registry's members and leader, the agents' health, each balancer's revision."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from stackctl.app.project import Project
 from stackctl.domain.instance import Instance
 from stackctl.domain.status import AgentHealth, ClusterStatus, StackStatus
 from stackctl.errors import Unreachable
+from stackctl.planning import registries
 
 
 def status(project: Project) -> StackStatus:
@@ -19,8 +20,9 @@ def status(project: Project) -> StackStatus:
             seen = await observer.observe(with_traffic=False)
             parts = [i for i in seen.engine.instances if i.role in ("registrator", "balancer")]
             agents = tuple([await _agent(observer, part) for part in parts])
+            kind = registries.settings(project.stack).kind
             return StackStatus(
-                project.stack.name, project.stack.engine, await _cluster(observer), agents, seen.balancers
+                project.stack.name, project.stack.engine, await _cluster(observer), agents, seen.balancers, kind
             )
 
     return asyncio.run(run())

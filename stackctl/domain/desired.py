@@ -38,7 +38,7 @@ class Workload:
     """Identical containers under one name.
 
     `image` is a tag; `build` the folder to build it from where that is the user's. `configs` are files by their path in
-    the container, as values that become JSON. `volumes` are named volumes by path; `binds` host paths by path.
+    the container: texts, or values that become JSON. `volumes` are named volumes by path; `binds` host paths by path.
     `link_local` is an address of its own on the stack's network that stays whatever the engine assigns; `address` is
     the one to assign, where the network has a subnet. `dns` are the servers for names that the engine does not know.
     `extra` is the spec's passthrough, in the engine's own keys. `live` are files like `configs` that may change while a

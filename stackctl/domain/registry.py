@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+# The name under which the Sentinels know the master and its replicas.
+MASTER_NAME = "registry"
+
 
 @dataclass(frozen=True, slots=True)
 class RegistrySettings:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from stackctl.domain.observation import BalancerSeen
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A node of the registry's cluster as its gossip has it."""
+    """A node of the registry's cluster: of Consul as its gossip has it, of Redis as it answers."""
 
     name: str
     address: str
@@ -63,3 +63,4 @@ class StackStatus:
     cluster: ClusterStatus
     agents: tuple[AgentHealth, ...]
     balancers: tuple[BalancerSeen, ...]
+    registry: Literal["consul", "redis", "static"] = "consul"

@@ -8,7 +8,7 @@ from stackctl.domain.conventions import catalog_name
 from stackctl.domain.desired import Workload
 from stackctl.domain.registry import RegistrySettings
 from stackctl.domain.stack import ConsulRegistry, RedisRegistry, Service, Stack, StaticRegistry
-from stackctl.planning import consul
+from stackctl.planning import consul, redis
 from stackctl.planning.labels import settings_of
 
 
@@ -28,8 +28,8 @@ def workloads(stack: Stack, images: Mapping[str, str]) -> tuple[Workload, ...]:
     match stack.registry:
         case ConsulRegistry() as registry:
             return consul.workloads(stack, registry, images["consul"])
-        case RedisRegistry():
-            raise NotImplementedError("planning/redis.py")
+        case RedisRegistry() as registry:
+            return redis.workloads(stack, registry, images["redis"])
         case StaticRegistry():
             return ()
 
@@ -39,8 +39,8 @@ def settings(stack: Stack) -> RegistrySettings:
     match stack.registry:
         case ConsulRegistry():
             return consul.settings()
-        case RedisRegistry():
-            raise NotImplementedError("planning/redis.py")
+        case RedisRegistry() as registry:
+            return redis.settings(registry)
         case StaticRegistry():
             lists = {_name(service): _instances(stack, service) for service in stack.services if service.route}
             return RegistrySettings("static", lists=lists)

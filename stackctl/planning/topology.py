@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from stackctl.domain.desired import Desired, HealthCheck, Published, Workload
 from stackctl.domain.stack import Check, ConsulRegistry, Service, Stack
 from stackctl.planning import consul, entry, registries
+from stackctl.planning.entry import registered_as
 from stackctl.planning.labels import publishes
 
 REGISTRATOR = "registrator"
@@ -100,4 +102,17 @@ def _service(stack: Stack, service: Service, images: Mapping[str, str], replicas
         stop_grace=service.stop_grace,
         dns=consul.resolvers(stack.registry) if isinstance(stack.registry, ConsulRegistry) else (),
         extra=service.compose,
+        **(_heartbeat(stack, service) if service.register == "self" else {}),
     )
+
+
+def _heartbeat(stack: Stack, service: Service) -> dict[str, Any]:
+    """What a service that registers itself is told: where, and as what."""
+    return {
+        "configs": {REGISTRY_SETTINGS: asdict(registries.settings(stack))},
+        "environment": {
+            "HEARTBEAT_SERVICE": registered_as(service),
+            "HEARTBEAT_PORT": str(service.port),
+            "HEARTBEAT_WEIGHT": str(service.weight),
+        },
+    }

@@ -54,7 +54,7 @@ def _service(stack: str, workload: Workload, build: str) -> dict[str, Any]:
     if workload.replicas != 1:
         service["scale"] = workload.replicas
     if workload.environment:
-        service["environment"] = dict(workload.environment)
+        service["environment"] = _escape_all(dict(workload.environment))
     mounts = [f"{volume}:{path}" for volume, path in workload.volumes.items()]
     mounts += [f"{source}:{path}" for source, path in workload.binds.items()]
     if mounts:
@@ -76,6 +76,8 @@ def _service(stack: str, workload: Workload, build: str) -> dict[str, Any]:
     labels = _mapping(extra.pop("labels", None))
     if "ports" in service and "ports" in extra:
         extra["ports"] = [*service["ports"], *(extra["ports"] or ())]
+    if workload.environment and "environment" in extra:
+        extra["environment"] = service["environment"] | _environment(extra["environment"])
     service |= extra
     service["labels"] = labels | {
         **workload.labels,
@@ -139,6 +141,13 @@ def _mapping(value: object) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return dict(value)
     return dict(str(item).partition("=")[::2] for item in value) if isinstance(value, list | tuple) else {}
+
+
+def _environment(value: object) -> dict[str, Any]:
+    """Compose's own words about the environment; a name alone takes the value from where Compose runs."""
+    if isinstance(value, list | tuple):
+        return {name: text if equals else None for name, equals, text in (str(item).partition("=") for item in value)}
+    return _mapping(value)
 
 
 def _escape(text: str) -> str:

@@ -51,13 +51,16 @@ HTTP = (*TCP, "whoami/server.py", "whoami/wire.py")
 
 COMPONENTS: Mapping[str, Component] = {
     "consul": Component(official="hashicorp/consul:1.20"),
+    "redis": Component(official="redis:8"),
     "registrator": Component(modules=AGENT_MODULES),
     "balancer": Component(modules=AGENT_MODULES, templates=("nginx",)),
+    "heartbeat": Component(modules=AGENT_MODULES),
     "whoami": Component(),
     "live": Component(shared=HTTP),
     "backend": Component(shared=HTTP),
     "front": Component(shared=HTTP),
     "echo": Component(shared=TCP),
+    "webapp": Component(shared=("whoami/app.py", *HTTP), modules=AGENT_MODULES),
 }
 
 
@@ -74,8 +77,8 @@ def _recipe(name: str, base: str, templates: Path, package: Path) -> Recipe:
     folder = templates / "images" / name
     dockerfile = environment(templates / "images").get_template(f"{name}/Dockerfile.j2")
     files = {"Dockerfile": dockerfile.render(base=base, official=component.official)}
+    files |= _texts(folder, ("*",), "")
     if base == BASE:
-        files |= _texts(folder, ("*",), "")
         files |= {Path(name).name: (templates / "images" / name).read_text("utf-8") for name in component.shared}
         files |= _texts(package, component.modules, "stackctl/")
         for room in component.templates:

@@ -10,15 +10,9 @@ from stackctl.report.table import Table
 
 def status_text(seen: StackStatus) -> str:
     """Tables: registry members with raft state, agents, balancers."""
-    cluster = seen.cluster
-    peers = {peer.name: peer for peer in cluster.peers}
-    lines = [f"{seen.stack} · {seen.engine} · consul leader {cluster.leader or f'none ({cluster.reason})'}"]
-    if cluster.members:
-        rows = tuple(
-            (m.name, m.address, m.role, m.state, peers[m.name].state if m.name in peers else "-")
-            for m in cluster.members
-        )
-        lines.append(str(Table(("member", "address", "role", "state", "raft"), rows)))
+    lines = [f"{seen.stack} · {seen.engine} · {_leader(seen)}"]
+    if seen.cluster.members:
+        lines.append(_members(seen))
     if seen.agents:
         agents = tuple((agent.id, "ok" if agent.healthy else "not ok", agent.detail) for agent in seen.agents)
         lines.append(str(Table(("agent", "health", "detail"), agents)))
@@ -38,20 +32,10 @@ def status_text(seen: StackStatus) -> str:
 
 def status_json(seen: StackStatus) -> dict[str, Any]:
     """The same for programs."""
-    cluster = seen.cluster
     return {
         "stack": seen.stack,
         "engine": seen.engine,
-        "consul": {
-            "leader": cluster.leader or None,
-            "reason": cluster.reason or None,
-            "members": [
-                {"name": m.name, "address": m.address, "role": m.role, "state": m.state} for m in cluster.members
-            ],
-            "raft_peers": [
-                {"name": p.name, "address": p.address, "state": p.state, "voter": p.voter} for p in cluster.peers
-            ],
-        },
+        seen.registry: _registry(seen),
         "agents": [{"id": a.id, "healthy": a.healthy, "detail": a.detail} for a in seen.agents],
         "balancers": [
             {
@@ -62,5 +46,44 @@ def status_json(seen: StackStatus) -> dict[str, Any]:
                 "tampered": b.tampered or None,
             }
             for b in seen.balancers
+        ],
+    }
+
+
+def _leader(seen: StackStatus) -> str:
+    cluster = seen.cluster
+    if seen.registry == "static":
+        return "a fixed list of instances"
+    leads = "consul leader" if seen.registry == "consul" else "redis master"
+    return f"{leads} {cluster.leader or f'none ({cluster.reason})'}"
+
+
+def _members(seen: StackStatus) -> str:
+    members = [(m.name, m.address, m.role, m.state) for m in seen.cluster.members]
+    if seen.registry != "consul":
+        return str(Table(("member", "address", "role", "state"), tuple(members)))
+    peers = {peer.name: peer.state for peer in seen.cluster.peers}
+    rows = tuple((*member, peers.get(member[0], "-")) for member in members)
+    return str(Table(("member", "address", "role", "state", "raft"), rows))
+
+
+def _registry(seen: StackStatus) -> dict[str, Any]:
+    cluster = seen.cluster
+    members = [{"name": m.name, "address": m.address, "role": m.role, "state": m.state} for m in cluster.members]
+    if seen.registry == "static":
+        return {}
+    if seen.registry == "redis":
+        return {
+            "master": cluster.leader or None,
+            "reason": cluster.reason or None,
+            "nodes": [member for member in members if member["role"] != "sentinel"],
+            "sentinels": [member for member in members if member["role"] == "sentinel"],
+        }
+    return {
+        "leader": cluster.leader or None,
+        "reason": cluster.reason or None,
+        "members": members,
+        "raft_peers": [
+            {"name": p.name, "address": p.address, "state": p.state, "voter": p.voter} for p in cluster.peers
         ],
     }

@@ -8,7 +8,7 @@ from typing import Literal
 from stackctl.errors import StackctlError
 
 # Sample apps that stackctl builds itself; any other `image:` is a reference.
-SAMPLE_IMAGES = ("whoami", "live", "backend", "front", "echo")
+SAMPLE_IMAGES = ("whoami", "live", "backend", "front", "echo", "webapp")
 
 PACKAGE = Path(__file__).resolve().parent.parent
 

@@ -32,7 +32,7 @@ IMAGE = (
     r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 )
 
-RESERVED = ("balancer", "consul", "lb", "registrator")
+RESERVED = ("balancer", "consul", "lb", "redis", "registrator", "sentinel")
 
 
 def text(value: object) -> str:
@@ -107,7 +107,7 @@ def label(value: object, longest: int) -> str:
 def service_name(value: object) -> str:
     """A DNS label that no part of stackctl's own goes by."""
     name = label(value, longest=40)
-    if name in RESERVED or name.startswith("consul-"):
+    if name in RESERVED or name.startswith(("consul-", "redis-", "sentinel-")):
         raise Wrong(f"`{name}` is the name of one of stackctl's own parts", "choose another name")
     return name
 

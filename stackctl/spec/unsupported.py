@@ -9,10 +9,8 @@ from stackctl.spec.document import Document
 from stackctl.spec.findings import Finding
 
 # A key's path (`*`: each key there), and the values that are refused; without any, the key itself is.
-UNSUPPORTED = (
+UNSUPPORTED: tuple[tuple[str, str | None], ...] = (
     ("engine", "swarm|hosts"),
-    ("registry.redis", None),
-    ("services.*.register", "self"),
 )
 
 
