@@ -13,7 +13,8 @@ from pathlib import Path
 import jinja2
 
 from stackctl.agents import settings
-from stackctl.agents.balancing import (
+from stackctl.agents.balancing import State, adopt, reduce
+from stackctl.agents.balancing_events import (
     Answering,
     Applied,
     Apply,
@@ -24,14 +25,11 @@ from stackctl.agents.balancing import (
     NamesRead,
     RegistryLost,
     Rejected,
-    State,
     Tick,
     Told,
     Unwatch,
     WakeAt,
     Watch,
-    adopt,
-    reduce,
 )
 from stackctl.agents.files import Files
 from stackctl.agents.inspection import inspect

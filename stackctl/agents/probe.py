@@ -45,7 +45,7 @@ class Answers:
         """A consistent read of these services, by catalog name, and what makes the registry weak."""
         weak = await weaknesses(self._registry)
         catalogs = [await self._registry.catalog(service, consistent=True) for service in services]
-        return {"catalogs": [catalog_to_json(catalog) for catalog in catalogs], "voteless": weak}
+        return {"catalogs": [catalog_to_json(catalog) for catalog in catalogs], "weakened": weak}
 
     async def names(self) -> Any:
         """The names of all services that the registry has."""
@@ -151,7 +151,8 @@ async def health(host: str) -> dict[str, Any]:
     said = json.loads(answer.partition(b"\r\n\r\n")[2])
     aside = [f"{id} is set aside: {reason}" for id, reason in said.get("set_aside", {}).items()]
     detail = "; ".join([*said["reasons"], *aside]) or "well"
-    return {"healthy": said["healthy"], "detail": detail, "told": said.get("told", "")}
+    told, set_aside = said.get("told", ""), said.get("set_aside", {})
+    return {"healthy": said["healthy"], "detail": detail, "told": told, "set_aside": set_aside}
 
 
 async def main() -> None:

@@ -53,13 +53,24 @@ class Observer:
         at = time.monotonic()
         engine = await asyncio.to_thread(self.engine.observe)
         balancers = running_balancers(engine)
-        seen, (catalogs, lost, voteless) = await asyncio.gather(
+        seen, (catalogs, lost, weakened) = await asyncio.gather(
             asyncio.gather(*(self._balancer(instance) for instance in balancers)), self._registry()
         )
-        observation = identified(Observation(at, engine, catalogs, lost, voteless, tuple(seen)))
+        observation = identified(Observation(at, engine, catalogs, lost, weakened, tuple(seen)))
+        registered = {entry.id for catalog in catalogs.values() for entry in catalog.entries}
+        if any(i.role == "service" and i.serving and i.id not in registered for i in engine.instances):
+            observation = replace(observation, set_aside=await self.set_aside(engine))
         if with_traffic:
             observation = await self._with_names(observation)
         return await self._with_traffic(observation, balancers) if with_traffic else observation
+
+    async def set_aside(self, engine: EngineState) -> Mapping[str, str]:
+        """Why the registrators do not register instances that ask to be, by instance; nothing where they are silent."""
+        found: dict[str, str] = {}
+        for part in (i for i in engine.instances if i.role == "registrator" and i.state == "running"):
+            with contextlib.suppress(StackctlError):
+                found |= (await self.ask("health", host=part.id)).get("set_aside", {})
+        return found
 
     async def observe_everything(self) -> Mapping[str, Catalog]:
         """All that the registry has, by catalog name, whether the spec knows it or not; raises `Unreachable`."""
@@ -111,7 +122,7 @@ class Observer:
         except Unreachable as error:
             return {}, error.message, ()
         catalogs = [catalog_from_json(data) for data in answer["catalogs"]]
-        return {catalog.service: catalog for catalog in catalogs}, "", tuple(answer["voteless"])
+        return {catalog.service: catalog for catalog in catalogs}, "", tuple(answer["weakened"])
 
     async def _with_names(self, seen: Observation) -> Observation:
         """What DNS says of the services that are found by it."""

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stackctl.app.observing import Observer
 from stackctl.app.project import Project
-from stackctl.domain.instance import Instance
+from stackctl.domain.instance import EngineState, Instance
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An instance and its age in seconds."""
+    """An instance, its age in seconds, and why it is not registered although it asks to be."""
 
     instance: Instance
     age: float
+    set_aside: str = ""
 
     def row(self) -> tuple[str, ...]:
         """The cells of a table."""
         i = self.instance
         where = str(i.endpoint) if i.endpoint else "-"
         ports = ", ".join(map(str, i.published)) or "-"
-        return (i.id, i.service, i.role, i.condition, where, ports, _age(self.age))
+        condition = f"{i.condition}, set aside: {self.set_aside}" if self.set_aside else i.condition
+        return (i.id, i.service, i.role, condition, where, ports, _age(self.age))
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""
@@ -38,6 +43,7 @@ class Listed:
             "published": list(i.published),
             "image": i.image,
             "age_s": round(self.age),
+            "set_aside": self.set_aside or None,
         }
 
 
@@ -45,8 +51,15 @@ def ps(project: Project) -> tuple[Listed, ...]:
     """All instances, parts of the stack's own first."""
     now = time.time()
     order = {"consul": 0, "redis": 0, "sentinel": 0, "registrator": 1, "balancer": 2}
-    instances = sorted(project.engine.observe().instances, key=lambda i: (order.get(i.role, 3), i.service, i.created))
-    return tuple(Listed(instance, max(0.0, now - instance.created)) for instance in instances)
+    seen = project.engine.observe()
+    instances = sorted(seen.instances, key=lambda i: (order.get(i.role, 3), i.service, i.created))
+    aside = asyncio.run(_set_aside(project, seen)) if instances else {}
+    return tuple(Listed(i, max(0.0, now - i.created), aside.get(i.id, "")) for i in instances)
+
+
+async def _set_aside(project: Project, seen: EngineState) -> Mapping[str, str]:
+    async with Observer(project) as observer:
+        return await observer.set_aside(seen)
 
 
 def _age(seconds: float) -> str:

@@ -67,17 +67,18 @@ class BalancerSeen:
 class Observation:
     """Every layer at one moment; `at` is a monotonic time in seconds.
 
-    `catalogs` are by catalog name; `registry_lost` is the reason where there was no consistent answer; `voteless` are
-    registry servers that are in the cluster and can't vote (yet).
+    `catalogs` are by catalog name; `registry_lost` is the reason where there was no consistent answer; `weakened` are
+    parts of the registry that are there and can't do their work (yet): servers without a vote, replicas without a link.
     `entries` is the traffic through each published entry ("127.0.0.1:8080"), by service. `resolved` is what DNS says,
-    by catalog name.
+    by catalog name; `set_aside` why the registrator does not register an instance.
     """
 
     at: float
     engine: EngineState
     catalogs: Mapping[str, Catalog] = field(default_factory=dict)
     registry_lost: str = ""
-    voteless: tuple[str, ...] = ()
+    weakened: tuple[str, ...] = ()
     balancers: tuple[BalancerSeen, ...] = ()
     entries: Mapping[str, Mapping[str, Traffic]] = field(default_factory=dict)
     resolved: Mapping[str, Resolved] = field(default_factory=dict)
+    set_aside: Mapping[str, str] = field(default_factory=dict)

@@ -21,7 +21,12 @@ from stackctl.domain.verdict import (
     TrafficVerdict,
 )
 
-REGISTERING = ("consul", "registrator")  # the parts whose illness explains a difference of the registry
+REGISTERING = (
+    "consul",
+    "redis",
+    "sentinel",
+    "registrator",
+)  # the parts whose illness explains a difference of the registry
 
 Members = Mapping[str, Endpoint | None]  # instance id → where it answers
 
@@ -124,7 +129,9 @@ def _registry(
         aside = {item.id: item.reason for item in catalog.set_aside}
         words = [difference.reason] if difference.reason else []
         for id in difference.missing:
-            if id in aside:
+            if id in seen.set_aside:
+                words.append(f"{id} is set aside: {seen.set_aside[id]}")
+            elif id in aside:
                 words.append(f"{id} is set aside: {aside[id]}")
             elif id not in registered and fixed:
                 words.append(f"{id} is not in the list, which is fixed: nobody watches, so no waiting will help")
@@ -132,11 +139,10 @@ def _registry(
                 words.append(f"{id} is {'failing its check' if id in present else 'not registered'}")
         words += [f"{id} is registered and no such instance serves" for id in difference.extra if id not in serving]
         return Divergence("registry", difference.missing, difference.extra, "; ".join(words + ill), lasting=fixed)
-    if seen.voteless:
+    if seen.weakened:
         # The catalog is right, but not as safe as the stack wants it: one more loss, and nobody leads any more.
-        reason = (
-            f"{', '.join(seen.voteless)} can't vote in Consul yet: the loss of another server would be the loss of all"
-        )
+        parts = ", ".join(seen.weakened)
+        reason = f"{parts} can't do their part in the registry yet: another loss would be the loss of all"
         return Divergence("registry", reason=reason)
     return None
 

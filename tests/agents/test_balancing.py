@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackctl.agents.balancing import (
-    BURST,
+from stackctl.agents.balancing import BURST, State, adopt, reduce
+from stackctl.agents.balancing_events import (
     Answering,
     Applied,
     Apply,
@@ -20,13 +20,10 @@ from stackctl.agents.balancing import (
     NamesRead,
     RegistryLost,
     Rejected,
-    State,
     Tick,
     Unwatch,
     WakeAt,
     Watch,
-    adopt,
-    reduce,
 )
 from stackctl.domain.balancer import BalancerSettings, RoutedService, Target
 from stackctl.domain.catalog import Catalog, CatalogEntry

@@ -180,6 +180,22 @@ def test_weights(routes: Routes) -> None:
     routes.stackctl("deregister", "canary-1")
 
 
+def test_bad_labels(scenario: Scenario) -> None:
+    """An instance whose labels can't be used is set aside alone, and named with the reason by `verify` and `ps`."""
+    spec = scenario.spec.read_text().replace("servers: 3", "servers: 1")
+    odd = '  odd: {image: whoami, port: 80, route: /odd, compose: {labels: {SERVICE_TAGS: "a;}{"}}}\n'
+    scenario.spec.write_text(spec + odd)
+    refused = scenario.stackctl("up", "--timeout", "8s", "--format", "json", code=3).json
+    found = {service["name"]: service["first_divergence"] for service in refused["services"]}
+    assert found["web"] is None
+    assert found["odd"]["missing"] == [scenario.id("odd")]
+    assert "is set aside: the tag 'a;}{' holds a character" in found["odd"]["reason"]
+    listed = scenario.stackctl("ps", "--format", "json").json["instances"]
+    assert "the tag 'a;}{'" in next(item["set_aside"] for item in listed if item["id"] == scenario.id("odd"))
+    assert "a;}{" not in scenario.stackctl("config").stdout
+    assert scenario.page("/odd")[0] == 503 and scenario.page("/")[0] == 200
+
+
 BROKEN = '{% extends "nginx.conf.j2" %}\n{% block http %}\n{{ nosuch }}\n{% endblock %}\n'
 OWN = """\
 {% extends "nginx.conf.j2" %}

@@ -107,12 +107,12 @@ def test_registry_lost() -> None:
     assert found == Divergence("registry", ("shop-web-1",), (), "no consistent answer: no leader")
 
 
-def test_voteless() -> None:
+def test_weakened() -> None:
     """A registry with servers that can't vote is not what the stack wants, although its catalog is right."""
-    found = divergence(replace(observation(1), voteless=("consul-2",)), 1)
+    found = divergence(replace(observation(1), weakened=("consul-2",)), 1)
     assert found is not None
     assert (found.layer, found.missing, found.extra) == ("registry", (), ())
-    assert found.reason.startswith("consul-2 can't vote")
+    assert found.reason.startswith("consul-2 can't do their part")
 
 
 def balancer(*numbers: int, **values: object) -> BalancerSeen:
