@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stackctl.spec.document import Document
-from stackctl.spec.findings import Finding, shown
+from stackctl.spec.findings import Finding, KeyPath, shown
 
 # Keys of a Compose service that stackctl writes, and what to say instead.
 OWN_KEYS = {
@@ -19,6 +19,8 @@ OWN_KEYS = {
     ("deploy", "replicas"): "say `replicas` outside of `compose`",
     ("stop_grace_period",): "say `stop_grace` outside of `compose`",
 }
+# Entry, TLS, revision, agent, TLS passed on.
+IN_USE = frozenset({"80", "443", "8089", "8090", "8444"})
 # What a host's name may be long, hence a container's.
 LONGEST_NAME = 63
 
@@ -26,6 +28,8 @@ LONGEST_NAME = 63
 def inconsistent(document: Document, folder: Path) -> Iterator[Finding]:
     """Whatever in the document contradicts itself, or the folder that it stands in."""
     yield from _registry(document)
+    yield from _entry_ports(document)
+    yield from _external(document)
     if document.get("services") == {}:
         yield Finding(("services",), "at least one service is wanted")
     for name in document.mapping("services"):
@@ -43,6 +47,32 @@ def _registry(document: Document) -> Iterator[Finding]:
         yield Finding(("registry", kind), f"`{kinds[0]}` is here already: one registry is wanted", at="key")
     if document.get("registry") == {}:
         yield Finding(("registry",), "consul, redis or static is wanted")
+
+
+def _entry_ports(document: Document) -> Iterator[Finding]:
+    """A tcp port is the same inside the balancer's container, where some are in use already."""
+    listed = document.get("balancer", "tcp")
+    wanted: list[tuple[KeyPath, object]] = [
+        (("balancer", "tcp", index), port) for index, port in enumerate(listed if isinstance(listed, list) else ())
+    ]
+    for room in ("services", "external"):
+        for name in document.mapping(room):
+            route = document.get(room, name, "route")
+            if isinstance(route, str) and route.startswith("tcp:"):
+                wanted.append(((room, name, "route"), route.removeprefix("tcp:")))
+    for path, port in wanted:
+        if str(port) in IN_USE:
+            yield Finding(path, f"port {port} is used inside the balancer's own container", "choose another one")
+
+
+def _external(document: Document) -> Iterator[Finding]:
+    for name in document.mapping("external"):
+        if document.get("external", name, "endpoints") == []:
+            yield Finding(("external", name, "endpoints"), "at least one endpoint is wanted")
+        if name in document.mapping("services"):
+            yield Finding(("external", name), "a service has this name already", "choose another one", at="key")
+    if document.mapping("external") and "static" in document.mapping("registry"):
+        yield Finding(("external",), "nobody can register in a fixed list", "use a registry", at="key")
 
 
 def _name(document: Document, service: str) -> Iterator[Finding]:
