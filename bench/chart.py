@@ -1,4 +1,4 @@
-"""`python -m bench.chart`: what was lost while scaling down, drawn from bench/results/losing.json into docs/lost.svg."""
+"""`python -m bench.chart`: what was lost while scaling down, from bench/results/losing.json into docs/lost.svg."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def chart(values: dict[str, Any]) -> str:
     most = max(lost / sent for _, _, lost, sent in rows) or 1
     height = 60 + len(rows) * (BAR + GAP)
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif" '
-        'font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-size="13">',
+        "<style>text { font-family: sans-serif }</style>",
         '<rect width="100%" height="100%" fill="white"/>',
         '<text x="10" y="24" font-size="15">Requests lost while scaling from 3 to 1, at 200 a second</text>',
     ]
