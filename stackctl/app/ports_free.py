@@ -11,16 +11,22 @@ from stackctl.domain.stack import ConsulRegistry
 from stackctl.engine.client import engine_address
 from stackctl.engine.observe import publishers
 from stackctl.errors import StackctlError
+from stackctl.planning.entry import entries
+from stackctl.rendering.nginx import TLS_PORT
 
 HERE = "127.0.0.1"
+KEYS = {80: "balancer.http", 443: "balancer.https", TLS_PORT: "balancer.tls"}  # by the port inside
 
 
 def check_ports(project: Project, seen: EngineState) -> None:
     """Raises `StackctlError` (`port-taken`) naming the port and, where it is a container, who holds it."""
     own = {port for instance in seen.instances for port in instance.published}
     names = {instance.id for instance in seen.instances}
-    balancer = project.stack.balancer
-    wanted = dict.fromkeys(range(balancer.http, balancer.http + balancer.replicas), "balancer.http")
+    wanted = {
+        port: KEYS.get(entry.container, f"a route tcp:{entry.host}")
+        for entry in entries(project.stack)
+        for port in range(entry.host, entry.host + entry.span)
+    }
     registry = project.stack.registry
     if isinstance(registry, ConsulRegistry) and registry.ui:
         wanted[registry.ui] = "registry.consul.ui"

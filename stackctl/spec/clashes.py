@@ -41,23 +41,42 @@ def clashes(document: Document) -> Iterator[Finding]:
 
 
 def _claims(document: Document) -> Iterator[Claim]:
-    yield from _port(("balancer", "http"), document.get("balancer", "http", default=80))
+    span = _span(document)
+    yield from _ports(("balancer", "http"), document.get("balancer", "http", default=80), span)
     yield from _port(("registry", "consul", "ui"), document.get("registry", "consul", "ui"), "127.0.0.1")
     for key in ("https", "tls"):
-        yield from _port(("balancer", key), document.get("balancer", key))
+        yield from _ports(("balancer", key), document.get("balancer", key), span)
     extra = document.get("balancer", "tcp")
     for index, port in enumerate(extra if isinstance(extra, list) else ()):
-        yield from _port(("balancer", "tcp", index), port)
+        yield from _ports(("balancer", "tcp", index), port, span)
     if str(document.get("balancer", "stub_status")).lower() == "true":
         yield Claim("the path /stub_status", ("balancer", "stub_status"))
     domain = document.get("balancer", "domain", default="localhost")
     for room in ("services", "external"):
         for name in document.mapping(room):
-            yield from _route((room, name, "route"), document.get(room, name, "route"), f"{name}.{domain}")
+            yield from _route((room, name, "route"), document.get(room, name, "route"), f"{name}.{domain}", span)
     for name in document.mapping("services"):
         ports = document.get("services", name, "compose", "ports")
         for index, port in enumerate(ports if isinstance(ports, list) else ()):
             yield from _published(("services", name, "compose", "ports", index), port)
+
+
+def _span(document: Document) -> int:
+    """How many ports each entry takes: every balancer has one of its own."""
+    try:
+        return scalars.whole(document.get("balancer", "replicas", default=1), 1, 100)
+    except Wrong:
+        return 1
+
+
+def _ports(path: KeyPath, value: object, span: int) -> Iterator[Claim]:
+    """A port and those after it, one a balancer."""
+    try:
+        first = scalars.whole(value, 1, 65535)
+    except Wrong:
+        return
+    for port in range(first, first + span):
+        yield from _port(path, port)
 
 
 def _port(path: KeyPath, value: object, address: str = "", protocol: str = "tcp") -> Iterator[Claim]:
@@ -70,7 +89,7 @@ def _port(path: KeyPath, value: object, address: str = "", protocol: str = "tcp"
     yield Claim(f"port {port}{suffix}", path, "" if address == "0.0.0.0" else address)
 
 
-def _route(path: KeyPath, value: object, own_host: str) -> Iterator[Claim]:
+def _route(path: KeyPath, value: object, own_host: str, span: int) -> Iterator[Claim]:
     try:
         route = scalars.route(value)
     except Wrong:
@@ -81,7 +100,7 @@ def _route(path: KeyPath, value: object, own_host: str) -> Iterator[Claim]:
         case "host":
             yield Claim(f"the host {route.host or own_host}", path)
         case "tcp":
-            yield from _port(path, route.port)
+            yield from _ports(path, route.port, span)
         case "tls":
             yield Claim(f"the TLS name {route.host}", path)
 
