@@ -86,9 +86,9 @@ class Answers:
         except TimeoutError:
             raise StackctlError("not-told", f"waited {TAKEN:g} s for the agent to take its settings") from None
 
-    async def traffic(self, way: dict[str, Any], expected: int) -> Any:
+    async def traffic(self, way: dict[str, Any], expected: int, most: int = 0) -> Any:
         """Requests through the balancer."""
-        return traffic_to_json(traffic(Way(**way), self._nginx.token(), expected=expected))
+        return traffic_to_json(traffic(Way(**way), self._nginx.token(), expected=expected, most=most))
 
     async def tcp(self, way: dict[str, Any], expected: int, foreign: list[str]) -> Any:
         """Connections through it."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from stackctl.app.observing import Observer
+from stackctl.domain.observation import Observation
 from stackctl.domain.verdict import Expectation, Judgement, Verdict
 from stackctl.errors import NotConverged
 from stackctl.verifying.judge import judge
@@ -23,10 +24,12 @@ async def converge(
     window: float,
     patient: bool,
     on_judgement: Callable[[Judgement], None] = lambda _: None,
+    on_observation: Callable[[Observation], None] = lambda _: None,
 ) -> Verdict:
     """The verdict about a stack: agreement that held for `window` seconds, or what differed.
 
     A patient caller waits `timeout` seconds for agreement; another one takes a difference that held as the answer.
+    `on_observation` may raise, where what it sees is not worth waiting for.
     Raises `NotConverged` (`nothing-observed`) where not one observation was complete in time.
     """
     started = time.monotonic()
@@ -43,6 +46,7 @@ async def converge(
                 ) from None
             elapsed = time.monotonic() - started
             return Verdict("timeout", state.last, 0.0, elapsed, "the last observation was not complete in time")
+        on_observation(observation)
         judgement = judge(expectation, observation)
         on_judgement(judgement)
         state, verdict = settle(state, judgement, time.monotonic())

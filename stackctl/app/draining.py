@@ -84,7 +84,8 @@ async def _finished(observer: Observer, leaving: Leaving, grace: float, progress
     seen: Observation = await observer.observe(with_traffic=False)
     while work := still_working(leaving, seen):
         if time.monotonic() > deadline:
-            progress.warn(f"the grace of {grace:g} s is over, cutting: {'; '.join(work)}")
+            if grace:
+                progress.warn(f"the grace of {grace:g} s is over, cutting: {'; '.join(work)}")
             return
         await asyncio.sleep(PACE)
         seen = await observer.observe(with_traffic=False)

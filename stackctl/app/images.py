@@ -37,8 +37,8 @@ def known_images(project: Project) -> dict[str, str]:
 def running_images(project: Project, seen: EngineState) -> dict[str, str]:
     """Tags as `known_images` gives them, but of what runs: to make more of the same, whatever was edited since."""
     tags = known_images(project)
-    keys = {service.name: _key(service) for service in project.stack.services}
-    for instance in seen.instances:
+    keys = {service.name: image_key(service) for service in project.stack.services}
+    for instance in (instance for instance in seen.instances if not instance.canary):
         if key := PARTS.get(instance.role) or keys.get(instance.service):
             tags[key] = instance.image
     return tags
@@ -72,7 +72,8 @@ def build_contexts(project: Project, images: Mapping[str, str]) -> dict[str, Map
     return {build.component: build.files for build in project.own_images if build.component in images}
 
 
-def _key(service: Service) -> str:
+def image_key(service: Service) -> str:
+    """Under which name the tag of a service's image is known; one with an image of the user's has none."""
     return service.image.value if service.image.kind == "bundled" else f"build:{service.name}"
 
 

@@ -19,7 +19,6 @@ from stackctl.domain.plan import Operation, Plan
 from stackctl.domain.verdict import Expectation, Verdict
 from stackctl.engine.compose import ComposeEngine
 from stackctl.errors import NotConverged
-from stackctl.planning.expected import expectation
 from stackctl.ports import Progress
 
 STABLE = 0.5  # seconds that agreement must hold; what came before it was waited for already
@@ -90,12 +89,12 @@ async def launch(project: Project, desired: Desired, plan: Plan, seen: EngineSta
         if plan.of("drain") and plan.of("create", "start", "unpause"):
             await _served_before_draining(observer, project, waiting)
         if running_balancers(seen):  # a stack that has just been made has no marks
-            await _lift_marks(observer, plan, project.progress)
+            await lift_marks(observer, plan, project.progress)
         await register_missing(observer, project)
         await take_away(observer, plan, seen, desired, project.progress)
         if not waiting.wait:
             return None
-        goal = expectation(project.stack)
+        goal = project.goal()
         project.progress.step(
             "proof", f"waiting for engine, registry, config and traffic to agree for {waiting.stable:g} s"
         )
@@ -104,7 +103,7 @@ async def launch(project: Project, desired: Desired, plan: Plan, seen: EngineSta
 
 async def _served_before_draining(observer: Observer, project: Project, waiting: Waiting) -> None:
     state = await asyncio.to_thread(observer.engine.observe)
-    goal = _everything(expectation(project.stack), state)
+    goal = _everything(project.goal(), state)
     verdict = await converge(observer, goal, timeout=waiting.timeout, window=0.0, patient=True)
     if verdict.outcome != "converged":
         name, divergence = next(iter(verdict.judgement.divergences))
@@ -115,7 +114,7 @@ async def _served_before_draining(observer: Observer, project: Project, waiting:
         )
 
 
-async def _lift_marks(observer: Observer, plan: Plan, progress: Progress) -> None:
+async def lift_marks(observer: Observer, plan: Plan, progress: Progress) -> None:
     """Instances that stay must not be left in the drain that a command which was killed had begun."""
     leaving = {operation.instance for operation in plan.of("drain")}
     catalogs = (await observer.observe(with_traffic=False)).catalogs.values()

@@ -28,7 +28,7 @@ def make_plan(project: Project, images: Mapping[str, str]) -> Planned:
     return planned(project, images, project.engine.observe())
 
 
-def planned(project: Project, images: Mapping[str, str], seen: EngineState) -> Planned:
-    """The same for a look that was taken already."""
+def planned(project: Project, images: Mapping[str, str], seen: EngineState, *, canaries: bool = False) -> Planned:
+    """The same for a look that was taken already; `canaries` lets them be."""
     desired = topology(project.stack, images)
-    return Planned(desired, seen, images, reconcile(desired, seen, project.workspace.told()))
+    return Planned(desired, seen, images, reconcile(desired, seen, project.workspace.told(), canaries=canaries))

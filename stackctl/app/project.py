@@ -11,6 +11,8 @@ import stackctl
 from stackctl.app.workspace import Workspace
 from stackctl.domain.image import ImageBuild
 from stackctl.domain.stack import Stack
+from stackctl.domain.verdict import Expectation
+from stackctl.planning.expected import expectation
 from stackctl.planning.topology import component_images, network
 from stackctl.ports import Progress
 from stackctl.rendering.images import image_build
@@ -42,10 +44,19 @@ class Project:
         return tuple(image_build(component, **folders) for component in component_images(self.stack))
 
     def scaled(self, replicas: dict[str, int] | None = None) -> Stack:
-        """The stack with the replicas that the last `up` or `scale` left, and then these."""
+        """The stack with the replicas and images that `up`, `scale` and `deploy` left, and then these replicas."""
         counts = {**self.workspace.replicas(), **(replicas or {})}
-        services = tuple(replace(s, replicas=counts.get(s.name, s.replicas)) for s in self.stack.services)
+        images = {name: left.image for name, left in self.workspace.deployed().items() if left.image}
+        services = tuple(
+            replace(s, replicas=counts.get(s.name, s.replicas), image=images.get(s.name, s.image))
+            for s in self.stack.services
+        )
         return replace(self.stack, services=services)
+
+    def goal(self) -> Expectation:
+        """What the proof holds this project's stack against: its replicas, and the canaries beside them."""
+        canaries = [name for name, left in self.workspace.deployed().items() if left.canary]
+        return expectation(self.stack, {s.name: s.replicas + canaries.count(s.name) for s in self.stack.services})
 
 
 def complete(project: Project) -> Project:

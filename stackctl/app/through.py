@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from stackctl.domain.balancer import RoutedService
+from stackctl.domain.balancer import RoutedService, least_share
 from stackctl.domain.catalog import Catalog, passing
 from stackctl.domain.instance import Instance
 from stackctl.domain.observation import Observation, Traffic
@@ -20,6 +20,8 @@ from stackctl.rendering.nginx import TLS_PORT
 
 HTTP, HTTPS = 80, 443
 LONGEST = 60.0  # seconds for all requests of one service
+EVEN = 0.9  # of an equal part: from there on every instance is met soon enough
+PATIENCE = 10  # turns in which a backend's share comes up at least once, whatever else is asked meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Through:
                 answer = await self.probe.ask("tcp", way=tcp, foreign=self._foreign(service), **words)
             else:
                 http = asdict(_way(service, "127.0.0.1", HTTP, "localhost"))
+                if most := self._most(service):
+                    words["most"] = most
                 answer = await self.probe.ask("traffic", way=http, **words)
         except StackctlError as error:
             return Traffic(1, failed={"": 1}, reasons=(error.message,))
@@ -61,21 +65,27 @@ class Through:
     ) -> Traffic:
         expected = self._expected(service)
         if not _streamed(service):
-            return traffic(_way(service, host, port, host, tls=tls), self.token, expected=expected)
+            way = _way(service, host, port, host, tls=tls)
+            return traffic(way, self.token, expected=expected, most=self._most(service))
 
         def count() -> Mapping[str, int]:
             asked = asyncio.run_coroutine_threadsafe(self.probe.ask("connections"), loop)
             answer: Mapping[str, int] = asked.result()
             return answer
 
-        way = _tcp_way(service, host, port)
+        tcp = _tcp_way(service, host, port)
         try:
-            return tcp_traffic(way, count, expected=expected, foreign=self._foreign(service))
+            return tcp_traffic(tcp, count, expected=expected, foreign=self._foreign(service))
         except StackctlError as error:
             return Traffic(1, failed={"": 1}, reasons=(error.message,))
 
     def _expected(self, service: RoutedService) -> int:
         return len(passing(self._catalog(service.catalog_name).entries))
+
+    def _most(self, service: RoutedService) -> int:
+        """How many requests it may take to meet a backend of little weight, a canary; 0 where that is as usual."""
+        share = min((least_share(b.backends.get(service.name, ())) for b in self.seen.balancers), default=1.0)
+        return 0 if share * self._expected(service) > EVEN else round(PATIENCE / share)
 
     def _foreign(self, service: RoutedService) -> list[str]:
         """Where other services, and the parts of the stack, have their connections."""

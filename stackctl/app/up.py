@@ -36,6 +36,7 @@ def up(project: Project, waiting: Waiting, *, images: str) -> UpResult:
         check_ports(project, planned.seen)
         with written_files(project, planned.desired, tags):
             build_own(project, tags)
+            project.workspace.forget()  # a deploy that was interrupted is over: the spec holds again
             return UpResult(planned.plan, run(project, planned, waiting))
 
 

@@ -10,7 +10,6 @@ from stackctl.app.converging import converge
 from stackctl.app.observing import Observer
 from stackctl.app.project import Project
 from stackctl.domain.verdict import Judgement, Verdict
-from stackctl.planning.expected import expectation
 
 IMPATIENT = 30.0  # seconds in which something must hold, agreement or difference
 
@@ -33,7 +32,7 @@ def verify(
         async with Observer(project) as observer:
             return await converge(
                 observer,
-                expectation(project.stack),
+                project.goal(),
                 timeout=IMPATIENT if timeout is None else timeout,
                 window=stable,
                 patient=timeout is not None,

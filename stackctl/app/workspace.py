@@ -8,11 +8,17 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
+from stackctl.domain.deployed import Canary, Deployed
+from stackctl.domain.stack import ImageSource
 from stackctl.errors import StackctlError
+
+T = TypeVar("T")
+KEPT = "previous"  # the folder of the files that an unfinished change started from
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +39,19 @@ class Workspace:
 
     def replicas(self) -> Mapping[str, int]:
         """Replicas by service as the last `up` or `scale` left them; empty where nothing was launched from here."""
-        try:
-            return {str(name): int(count) for name, count in json.loads(self.manifest.read_text())["replicas"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return {}
+        return self._remembered("replicas", int)
 
     def told(self) -> Mapping[str, str]:
         """Digests of what running parts were told last, by workload; empty where nothing was launched from here."""
+        return self._remembered("told", str)
+
+    def deployed(self) -> Mapping[str, Deployed]:
+        """What `deploy` left beside the spec, by service; empty after `up`."""
+        return self._remembered("deployed", deployed_from_json)
+
+    def _remembered(self, key: str, value: Callable[[Any], T]) -> dict[str, T]:
         try:
-            return {str(name): str(digest) for name, digest in json.loads(self.manifest.read_text())["told"].items()}
+            return {str(name): value(raw) for name, raw in json.loads(self.manifest.read_text())[key].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}
 
@@ -49,6 +59,25 @@ class Workspace:
         """The texts of files by relative path; None for one that is not there."""
         paths = {name: self.folder / name for name in names}
         return {name: path.read_text() if path.exists() else None for name, path in paths.items()}
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a change that `keep` was for never came to its end."""
+        return (self.folder / KEPT).exists()
+
+    def keep(self, names: Iterable[str]) -> Mapping[str, str | None]:
+        """The files that a change starts from, also where an earlier change of them was interrupted; kept until
+        `forget`."""
+        names = tuple(names)
+        if not (self.folder / KEPT / names[-1]).exists():  # the last one is written last
+            texts = self.read(names)
+            self.write({f"{KEPT}/{name}": text for name, text in texts.items() if text is not None})
+        kept = self.read(f"{KEPT}/{name}" for name in names)
+        return dict(zip(names, kept.values(), strict=True))
+
+    def forget(self) -> None:
+        """The change that `keep` was for is over."""
+        shutil.rmtree(self.folder / KEPT, ignore_errors=True)
 
     def restore(self, texts: Mapping[str, str | None]) -> None:
         """Bring back what `read` gave."""
@@ -97,3 +126,13 @@ class Workspace:
             file.write(f"`stackctl {command}` (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
             file.flush()
             yield
+
+
+def deployed_from_json(data: Mapping[str, Any]) -> Deployed:
+    """What `deployed_to_json` gave."""
+    image, canary = data.get("image"), data.get("canary")
+    return Deployed(_image(image), Canary(int(canary["percent"]), _image(canary.get("image"))) if canary else None)
+
+
+def _image(data: Mapping[str, Any] | None) -> ImageSource | None:
+    return ImageSource(data["kind"], str(data["value"])) if data else None

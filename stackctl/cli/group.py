@@ -17,6 +17,7 @@ COMMANDS = {
     "plan": "Show what `up` would change, and why.",
     "up": "Render, build or find images, launch, and wait until converged.",
     "scale": "Change the number of instances without losing a request.",
+    "deploy": "Replace a service's instances one by one; rolled back when they do not serve.",
     "verify": "Prove that engine, registry, balancer config and traffic agree.",
     "drain": "Take instances out of every balancer, running on.",
     "undrain": "Bring drained instances back.",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import gcd
 
-from stackctl.domain.catalog import CatalogEntry
+from stackctl.domain.catalog import CANARY_META, CatalogEntry
 from stackctl.domain.files import FileTemplate
 from stackctl.domain.instance import Endpoint
 from stackctl.domain.registry import RegistrySettings
@@ -65,8 +66,37 @@ class Target:
 
 
 def backends(entries: Iterable[CatalogEntry]) -> tuple[Backend, ...]:
-    """Backends in a fixed order, so that equal catalogs give equal configs."""
-    return tuple(sorted(Backend(entry.id, entry.endpoint, entry.weight) for entry in entries))
+    """Backends in a fixed order, so that equal catalogs give equal configs.
+
+    Where canaries stand beside others, the weights are such that the canaries together get their percent of the
+    requests; else they are the entries' own.
+    """
+    stable: list[Backend] = []
+    canaries: list[Backend] = []
+    percent = 0
+    for entry in entries:
+        share = _percent(entry)
+        (canaries if share else stable).append(Backend(entry.id, entry.endpoint, entry.weight))
+        percent = max(percent, share)
+    if not canaries or not stable:
+        return tuple(sorted(stable + canaries))
+    # Canaries of weight c beside others of weight s, in sum: c·a / (c·a + s·b) must be percent / 100.
+    a = sum(backend.weight for backend in stable) * percent
+    b = sum(backend.weight for backend in canaries) * (100 - percent)
+    weighted = [replace(x, weight=x.weight * a) for x in canaries] + [replace(x, weight=x.weight * b) for x in stable]
+    common = gcd(*(backend.weight for backend in weighted))
+    return tuple(sorted(replace(backend, weight=backend.weight // common) for backend in weighted))
+
+
+def least_share(members: Iterable[Backend]) -> float:
+    """The share of the requests that the backend with the smallest weight gets; 1 where there is none."""
+    weights = [backend.weight for backend in members]
+    return min(weights) / sum(weights) if weights else 1.0
+
+
+def _percent(entry: CatalogEntry) -> int:
+    text = dict(entry.meta).get(CANARY_META, "")
+    return int(text) if text.isdecimal() and 0 < int(text) < 100 else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from stackctl.domain.instance import Endpoint
 OWNER_META = "stackctl-owner"
 INSTANCE_META = "stackctl-instance"
 WEIGHT_META = "weight"
+CANARY_META = "stackctl-canary"  # percent of all requests that the canaries of a service get together
 UDP_TAG = "udp"  # what registrators give to ports that nothing here can route or connect to
 MAINTENANCE_CHECK = "_service_maintenance:"
 

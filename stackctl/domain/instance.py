@@ -46,7 +46,7 @@ class Instance:
 
     `id` is the container's name, the word that people and every report use; `container` is the engine's own id.
     `digest` is the digest of the definition it was made from; `created` is seconds since the epoch. `published` are the
-    host's ports, `ports` the host's port by the container's.
+    host's ports, `ports` the host's port by the container's. `canary` is the percent of a canary, else 0.
     """
 
     id: str
@@ -61,6 +61,7 @@ class Instance:
     endpoint: Endpoint | None = None
     published: tuple[int, ...] = ()
     ports: Mapping[int, int] = field(default_factory=dict)
+    canary: int = 0
 
     @property
     def serving(self) -> bool:
@@ -71,6 +72,15 @@ class Instance:
     def condition(self) -> str:
         """The one word that explains it: its state, or its health when that is what is wrong."""
         return self.health if self.state == "running" and self.health not in ("none", "healthy") else self.state
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How the runs of one container ended so far."""
+
+    restarts: int = 0
+    exit_code: int = 0
+    out_of_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)

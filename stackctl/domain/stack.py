@@ -36,7 +36,8 @@ class ImageSource:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One workload of the stack."""
+    """One workload of the stack; `canary` is the percent of the requests that instances of this definition are to get
+    together, beside those of another one, and 0 where it is the only one."""
 
     name: str
     image: ImageSource
@@ -49,6 +50,7 @@ class Service:
     weight: int = 1
     stop_grace: float = 30.0
     compose: Mapping[str, Any] = field(default_factory=dict)
+    canary: int = 0
 
 
 @dataclass(frozen=True, slots=True)

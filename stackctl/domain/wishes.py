@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from stackctl.domain.catalog import WEIGHT_META
+from stackctl.domain.catalog import CANARY_META, WEIGHT_META
 from stackctl.domain.route import ROUTE_META, STRIP_META, parse_route
 
 STACK_LABEL = "stackctl.stack"
@@ -16,9 +16,11 @@ PORT_LABEL = "stackctl.port"
 CHECK_LABEL = "stackctl.check"
 WEIGHT_LABEL = "stackctl.weight"
 ADDRESS_LABEL = "stackctl.address"
+CANARY_LABEL = "stackctl.canary"
 
 PREFIX = "SERVICE_"
 MAX_WEIGHT = 256
+MAX_PERCENT = 99
 MAX_META = 60  # Consul takes 64 pairs, and stackctl adds its own
 
 # How a check may ask, in the order in which registrator looks; the first one that is set counts.
@@ -88,7 +90,7 @@ def tags(here: Wishes) -> tuple[str, ...]:
 
 
 def meta(labels: Mapping[str, str], here: Wishes) -> tuple[tuple[str, str], ...]:
-    """The weight, and every SERVICE_X that has no meaning of its own, as metadata `x`."""
+    """The weight, a canary's share, and every SERVICE_X that has no meaning of its own, as metadata `x`."""
     found = {_META_ALIASES.get(key, key): value for key, value in here.items() if key not in _NO_META}
     if "check_cmd" in found:
         raise ValueError("SERVICE_CHECK_CMD runs a command in the container, which Consul can't; use HEALTHCHECK")
@@ -106,6 +108,8 @@ def meta(labels: Mapping[str, str], here: Wishes) -> tuple[tuple[str, str], ...]
             raise ValueError(f"{PREFIX}{key.upper()} or its value is not allowed as metadata")
     if len(found) > MAX_META:
         raise ValueError(f"{len(found)} pieces of metadata are more than the {MAX_META} that the registry takes")
+    if CANARY_LABEL in labels:  # a name that no SERVICE_X can take
+        found[CANARY_META] = str(whole(labels[CANARY_LABEL], "the canary's share in percent", MAX_PERCENT))
     return tuple(sorted(found.items()))
 
 

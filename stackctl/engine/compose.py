@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import docker
 import docker.errors
 import requests.exceptions
 
-from stackctl.domain.instance import EngineState
+from stackctl.domain.instance import EngineState, Run
 from stackctl.engine.client import connect, docker_cli
 from stackctl.engine.observe import observe
 from stackctl.errors import SpecError, StackctlError, Unreachable
@@ -75,6 +76,21 @@ class ComposeEngine:
             container.remove(v=True)
 
         self._call("remove-failed", id, stop_and_remove)
+
+    def run_of(self, id: str) -> Run:
+        """How a container's runs ended so far; that of one that is gone never did."""
+        found: list[Mapping[str, Any]] = []
+        self._call("inspect-failed", id, lambda: found.append(self.client.api.inspect_container(id)))
+        if not found:
+            return Run()
+        state = found[0]["State"]
+        return Run(int(found[0].get("RestartCount") or 0), int(state["ExitCode"]), bool(state.get("OOMKilled")))
+
+    def last_words(self, id: str, lines: int) -> str:
+        """The end of what a container printed."""
+        found: list[bytes] = []
+        self._call("logs-failed", id, lambda: found.append(self.client.containers.get(id).logs(tail=lines)))
+        return b"".join(found).decode(errors="replace").rstrip()
 
     def down(self, *, volumes: bool) -> None:
         """Remove the project's containers and networks, and its volumes where asked; works without its file too."""

@@ -43,6 +43,7 @@ def publishers(client: docker.DockerClient, port: int) -> tuple[str, ...]:
 
 def _instance(raw: Mapping[str, Any], network: str) -> Instance:
     labels: Mapping[str, str] = raw["Labels"]
+    canary = labels.get("stackctl.canary", "")
     return Instance(
         id=raw["Names"][0].lstrip("/"),
         service=labels.get("stackctl.service", ""),
@@ -56,6 +57,7 @@ def _instance(raw: Mapping[str, Any], network: str) -> Instance:
         endpoint=_endpoint(raw, network),
         ports={p["PrivatePort"]: p["PublicPort"] for p in raw.get("Ports") or () if p.get("PublicPort")},
         published=tuple(sorted({p["PublicPort"] for p in raw.get("Ports") or () if p.get("PublicPort")})),
+        canary=int(canary) if canary.isdecimal() else 0,
     )
 
 

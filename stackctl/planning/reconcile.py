@@ -9,14 +9,20 @@ from stackctl.domain.instance import EngineState, Instance
 from stackctl.domain.plan import Operation, Plan, Verb
 
 
-def reconcile(desired: Desired, seen: EngineState, told: Mapping[str, str] | None = None) -> Plan:
+def reconcile(
+    desired: Desired, seen: EngineState, told: Mapping[str, str] | None = None, *, canaries: bool = False
+) -> Plan:
     """The operations, in order: what makes instances first, then what takes them away.
 
     An instance of a service whose definition changed gets a replacement before it is drained; parts with an identity of
     their own (Consul nodes, agents) are made anew in place. `told` are the digests, by workload, of what running parts
-    were told last; a part of which nothing is known is told again.
+    were told last; a part of which nothing is known is told again. Canaries go, unless `canaries` lets them be.
     """
-    operations = [operation for workload in desired.workloads for operation in _workload(desired.stack, workload, seen)]
+    operations = [
+        operation
+        for workload in desired.workloads
+        for operation in _workload(desired.stack, workload, seen, canaries=canaries)
+    ]
     operations += _untold(desired, seen, operations, told or {})
     operations += _orphans(desired, seen)
     building = [operation for operation in operations if operation.verb not in ("drain", "remove")]
@@ -34,10 +40,11 @@ def _untold(
                     yield Operation("configure", workload.name, instance.id, "what it is told changed")
 
 
-def _workload(stack: str, workload: Workload, seen: EngineState) -> Iterator[Operation]:
+def _workload(stack: str, workload: Workload, seen: EngineState, *, canaries: bool) -> Iterator[Operation]:
     existing = seen.of(workload.name)
     if workload.role == "service":
-        yield from _service(stack, workload, existing)
+        counted = tuple(instance for instance in existing if not (canaries and instance.canary))
+        yield from _service(workload, counted, _numbers(stack, workload, existing))
         return
     for instance in existing[: workload.replicas]:
         if instance.digest != workload.digest:
@@ -48,7 +55,7 @@ def _workload(stack: str, workload: Workload, seen: EngineState) -> Iterator[Ope
     yield from _surplus(workload, existing[workload.replicas :], len(existing))
 
 
-def _service(stack: str, workload: Workload, existing: tuple[Instance, ...]) -> Iterator[Operation]:
+def _service(workload: Workload, existing: tuple[Instance, ...], numbers: Iterator[str]) -> Iterator[Operation]:
     current = [instance for instance in existing if instance.digest == workload.digest]
     outdated = [instance for instance in existing if instance.digest != workload.digest]
     kept = current[: workload.replicas]
@@ -56,7 +63,6 @@ def _service(stack: str, workload: Workload, existing: tuple[Instance, ...]) -> 
         yield from _revive(instance)
     missing = workload.replicas - len(kept)
     replaced = min(missing, len(outdated))
-    numbers = _numbers(stack, workload, existing)
     for instance in outdated[:replaced]:
         yield Operation("create", workload.name, next(numbers), f"replaces {instance.id}, whose definition changed")
     for _ in range(missing - replaced):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from stackctl.domain.catalog import WEIGHT_META, Catalog, Registration, RegistryCheck
+from stackctl.domain.catalog import CANARY_META, WEIGHT_META, Catalog, Registration, RegistryCheck
 from stackctl.domain.instance import Endpoint, EngineState
 from stackctl.domain.route import ROUTE_META, STRIP_META, Route
 from stackctl.domain.stack import Check, Stack
@@ -34,7 +34,7 @@ def by_api(stack: Stack, seen: EngineState) -> Iterator[Registration]:
                         instance.endpoint,
                         service.check,
                         tags=tags(here),
-                        meta=extra,
+                        meta=extra | ({CANARY_META: str(instance.canary)} if instance.canary else {}),
                     )
     for external in stack.external:
         for number, endpoint in enumerate(external.endpoints, start=1):

@@ -9,6 +9,7 @@ from typing import Any
 
 from stackctl.domain.desired import Desired, HealthCheck, Published, Workload
 from stackctl.domain.stack import Check, ConsulRegistry, Service, Stack
+from stackctl.domain.wishes import CANARY_LABEL
 from stackctl.planning import consul, entry, registries
 from stackctl.planning.entry import registered_as
 from stackctl.planning.labels import publishes
@@ -96,6 +97,7 @@ def _service(stack: Stack, service: Service, images: Mapping[str, str], replicas
             ),
             "stackctl.weight": str(service.weight),
             "stackctl.address": service.address,
+            **({CANARY_LABEL: str(service.canary)} if service.canary else {}),
         },
         # Any free port of the host: as many instances as there are share it, and the registry tells which one it is.
         published=(Published(0, service.port),) if by_host else (),

@@ -25,13 +25,13 @@ class Way:
     tls: bool = False
 
 
-def traffic(way: Way, token: str, *, expected: int, timeout: float = 2.0) -> Traffic:
-    """At least four requests an expected instance, and more until every one was met, up to twenty each.
+def traffic(way: Way, token: str, *, expected: int, timeout: float = 2.0, most: int = 0) -> Traffic:
+    """At least four requests an expected instance, and more until every one was met, up to twenty each, or `most`.
 
     A request that ends with a status of 500 or more, without an instance behind it, or not at all is a failure; so is
     every attempt that the balancer itself made in vain before another instance answered. Times in seconds.
     """
-    at_least, at_most = 4 * max(expected, 1), 20 * max(expected, 1)
+    at_least, at_most = 4 * max(expected, 1), max(20 * max(expected, 1), most)
     answered: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     reasons: list[str] = []
