@@ -41,7 +41,7 @@ from stackctl.domain.instance import Endpoint
 from stackctl.errors import StackctlError, Unreachable
 from stackctl.ports import Registry
 from stackctl.rendering.nginx import OWN, RenderedConfig, render
-from stackctl.rendering.templates import environment
+from stackctl.rendering.templates import TEMPLATE_FAILURES, environment
 
 TEMPLATES = Path("/opt/stackctl/templates/nginx")
 WAIT = 60.0  # seconds that a blocking query waits for news
@@ -93,6 +93,9 @@ class Balancer:
             keeping = tasks.create_task(self._files.run())
             while True:
                 event = await self._events.get()
+                if isinstance(event, Told) and event.settings.registry != self._state.settings.registry:
+                    # The session is with another registry; nginx goes on, and the agent comes back with the new one.
+                    raise StackctlError("registry-changed", "the balancer was told of another registry")
                 self._state, commands = reduce(self._state, event)
                 self._note(event)
                 if isinstance(event, Told):
@@ -163,7 +166,7 @@ class Balancer:
             told = self._state.settings
             rendered = render_config(template_of(told), told, target, self._nginx)
             await self._nginx.apply(rendered, target)
-        except (StackctlError, OSError, jinja2.TemplateError, ValueError) as error:
+        except (StackctlError, OSError, *TEMPLATE_FAILURES) as error:
             self._events.put_nowait(Rejected(target, str(error), self._loop.time()))
         else:
             took = round((self._loop.time() - began) * 1000)
@@ -265,7 +268,7 @@ def write_first() -> None:
     try:
         rendered = render_config(template_of(told), told, empty, nginx)
         asyncio.run(nginx.test(rendered))
-    except (jinja2.TemplateError, StackctlError) as error:
+    except (StackctlError, *TEMPLATE_FAILURES) as error:
         # The agent will say so too, for as long as it lasts; traffic does not wait for it.
         log("own template failed", level="error", reason=str(error))
         rendered = render_config(template_of(replace(told, template="")), told, empty, nginx)

@@ -49,6 +49,8 @@ from stackctl.domain.route import Route, route_of_registration
 
 T = TypeVar("T")
 
+STATUS_PAGE = "/stub_status"
+
 BURST = 4.0  # reloads that may follow each other at once
 REFILL = 4.0  # reloads a second after that
 DOUBT = 10.0  # seconds in which a registrator writes again what a registry forgot
@@ -61,8 +63,9 @@ class State:
     """What the agent knows; every mapping is by catalog name.
 
     `members` are the backends that the registry wants, `routes` how services are reached that the spec does not name.
-    `names` is what the registry has, None where unknown. `applied` is None when nobody knows what runs; `doubted` are
-    services that the registry forgot, with the time until which that is not believed; `tokens` are reloads that may
+    `suspended` are services of the registry's alone that are left out because nginx refused a config with them, by its
+    words. `names` is what the registry has, None where unknown. `applied` is None when nobody knows what runs;
+    `doubted` are services that the registry forgot, with the time until which that is not believed; `tokens` are reloads that may
     follow at once.
     """
 
@@ -74,6 +77,7 @@ class State:
     applied: Target | None = None
     applying: bool = False
     rejected: Rejected | None = None
+    suspended: Mapping[str, str] = field(default_factory=dict)
     registry_lost: Mapping[str, str] = field(default_factory=dict)
     set_aside: Mapping[str, tuple[SetAside, ...]] = field(default_factory=dict)
     doubted: Mapping[str, float] = field(default_factory=dict)
@@ -130,7 +134,7 @@ def reduce(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
             return _decide(replace(state, applied=applied, applying=False, rejected=None), at)
         case Rejected(_, _, at):
             # What runs now is unknown after a reload that was not confirmed: forget it, so that it is applied again.
-            return _decide(replace(state, applied=None, applying=False, rejected=event), at)
+            return _decide(_suspend(replace(state, applied=None, applying=False, rejected=event), event), at)
         case Answering(service, alive, at):
             return _answered(state, service, alive, at)
         case Drifted(_, at):
@@ -142,9 +146,13 @@ def reduce(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
 def _found(state: State) -> Iterator[tuple[RoutedService, str]]:
     """The services that only the registry knows, by name, each with what somebody else has already or nothing."""
     taken = {service.route.claim: f"the stack's {service.name}" for service in state.settings.services}
+    taken |= {Route("path", STATUS_PAGE).claim: "stub_status"} if state.settings.stub_status else {}
     names = {service.name for service in state.settings.services}
     for name, route in sorted(state.routes.items()):
         if name in state.specified:
+            continue
+        if name in state.suspended:
+            yield RoutedService(name, name, route), f"nginx refused a config with it: {state.suspended[name]}"
             continue
         holder = f"the stack's {name}" if name in names else taken.get(route.claim, "")
         what = f"the name {name}" if name in names else route.claim
@@ -159,6 +167,12 @@ def _told(state: State, settings: BalancerSettings, at: float) -> tuple[State, t
     new = sorted(state.specified - state.watched)
     state, commands = _decide(replace(state, watched=state.watched | frozenset(new)), at)
     return state, (*map(Watch, new), *commands)
+
+
+def _suspend(state: State, refused: Rejected) -> State:
+    """Leave out what only the registry knows: one registration must not freeze the config of the others."""
+    foreign = {s.name for s in refused.target.services if s.catalog_name not in state.specified}
+    return replace(state, suspended={**state.suspended, **dict.fromkeys(sorted(foreign), refused.reason)})
 
 
 def _named(state: State, names: frozenset[str], at: float) -> tuple[State, tuple[Command, ...]]:
@@ -191,6 +205,8 @@ def _routed(state: State, catalog: Catalog) -> State:
             found = found or route_of_registration(name, entry.tags, dict(entry.meta), state.settings.domain)
         except ValueError as problem:
             aside.append(SetAside(entry.id, name, str(problem)))
+    if found != state.routes.get(name):  # it asks for something else now: another chance
+        state = replace(state, suspended=_without(state.suspended, name))
     routes = {**state.routes, name: found} if found else _without(state.routes, name)
     return replace(state, routes=routes, set_aside={**state.set_aside, name: tuple(aside)})
 
@@ -233,6 +249,7 @@ def _forget(state: State) -> tuple[State, tuple[Command, ...]]:
         state,
         members=_without(state.members, *gone),
         routes=_without(state.routes, *gone),
+        suspended=_without(state.suspended, *gone),
         set_aside=_without(state.set_aside, *gone),
         registry_lost=_without(state.registry_lost, *gone),
         watched=state.watched - frozenset(gone),

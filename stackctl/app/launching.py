@@ -86,11 +86,11 @@ async def launch(project: Project, desired: Desired, plan: Plan, seen: EngineSta
     make(engine, plan, seen, project.progress)
     async with Observer(project) as observer:
         await configure(observer, plan, desired, project.progress)
+        await register_missing(observer, project)
         if plan.of("drain") and plan.of("create", "start", "unpause"):
             await _served_before_draining(observer, project, waiting)
         if running_balancers(seen):  # a stack that has just been made has no marks
             await lift_marks(observer, plan, project.progress)
-        await register_missing(observer, project)
         await take_away(observer, plan, seen, desired, project.progress)
         if not waiting.wait:
             return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stackctl.app.draining import confirmed
 from stackctl.app.observing import Observer
@@ -12,7 +14,7 @@ from stackctl.app.project import Project
 from stackctl.domain.catalog import CatalogEntry, Registration
 from stackctl.domain.instance import DNS_LABEL, SAFE_ID, Endpoint
 from stackctl.domain.stack import Check
-from stackctl.errors import Unreachable, UsageError
+from stackctl.errors import StackctlError, Unreachable, UsageError
 from stackctl.planning.registrations import missing, registration
 from stackctl.probing.wire import registration_to_json
 from stackctl.spec.find import names_stack
@@ -62,8 +64,7 @@ async def _register(observer: Observer, wanted: Registration, project: Project) 
     while True:
         late = time.monotonic() > deadline
         try:
-            if late or await observer.ask("answers", endpoint=str(wanted.endpoint), path=""):
-                await observer.ask("register", registration=registration_to_json(wanted))
+            if await _write(observer, wanted, anyway=late):
                 break
         except Unreachable:  # a stack that has just been made
             if late:
@@ -72,12 +73,22 @@ async def _register(observer: Observer, wanted: Registration, project: Project) 
     project.progress.step(wanted.id, f"registered by API as {wanted.service} at {wanted.endpoint}")
 
 
+async def _write(observer: Observer, wanted: Registration, *, anyway: bool) -> bool:
+    """Register an endpoint that answers, as passing; `anyway` also a silent one: the registry's check sees to it."""
+    answers = await observer.ask("answers", endpoint=str(wanted.endpoint), path="")
+    if answers and wanted.check:
+        wanted = replace(wanted, check=replace(wanted.check, status="passing"))
+    if answers or anyway:
+        await observer.ask("register", registration=registration_to_json(wanted))
+    return bool(answers or anyway)
+
+
 def register(project: Project, wanted: Registration) -> None:
     """Write one registration; raises `StackctlError` where the registry refuses it or can't be told."""
 
     async def run() -> None:
         async with Observer(project) as observer:
-            await observer.ask("register", registration=registration_to_json(wanted))
+            await _write(observer, wanted, anyway=True)
 
     asyncio.run(run())
 
@@ -124,11 +135,17 @@ def undrain(project: Project, ids: Sequence[str]) -> None:
 
 
 async def _marked(observer: Observer, entries: Sequence[CatalogEntry], reason: str) -> None:
-    """In maintenance, and out of every running config."""
-    for entry in entries:
-        await observer.maintain(entry.registration, reason)
-    endpoints = frozenset(str(entry.endpoint) for entry in entries)
-    await confirmed(observer, Leaving(frozenset(entry.id for entry in entries), endpoints))
+    """In maintenance, and out of every running config; whatever prevents that, the marks are lifted again."""
+    try:
+        for entry in entries:
+            await observer.maintain(entry.registration, reason)
+        # By id: another registration may lead to the same endpoint, and stays.
+        await confirmed(observer, Leaving(frozenset(entry.id for entry in entries), frozenset()))
+    except BaseException:
+        for entry in (entry for entry in entries if not entry.draining):
+            with contextlib.suppress(StackctlError):
+                await observer.maintain(entry.registration, None)
+        raise
 
 
 async def _entries(observer: Observer, ids: Sequence[str]) -> list[CatalogEntry]:

@@ -24,7 +24,10 @@ def files(
     """Every generated file by its path in the stack's folder."""
     contexts = build_contexts(project, images)
     builds = {tag: f"./images/{component}" for component, tag in images.items() if component in contexts}
-    rendered = {"compose.yaml": compose_file(desired, builds), "manifest.json": manifest_text or manifest(desired)}
+    rendered = {
+        "compose.yaml": compose_file(desired, builds),
+        "manifest.json": manifest_text or manifest(desired, told=project.workspace.told()),
+    }
     for component, context in contexts.items():
         rendered |= {f"images/{component}/{name}": text for name, text in context.items()}
     return rendered
@@ -33,9 +36,7 @@ def files(
 def manifest(
     desired: Desired, deployed: Mapping[str, Deployed] | None = None, told: Mapping[str, str] | None = None
 ) -> str:
-    """What was launched, in stackctl's words; `told` is what running parts know, where they are told nothing now."""
-    if told is None:
-        told = {w.name: w.told for w in desired.workloads if w.told}
+    """What was launched, in stackctl's words; `told` is what running parts were told last."""
     left = {name: asdict(what) for name, what in (deployed or {}).items() if what != Deployed()}
     data = {
         "schema": "stackctl/manifest/v1",
@@ -44,7 +45,7 @@ def manifest(
         "replicas": {w.name: w.replicas for w in desired.workloads if w.role == "service"},
         "images": {w.name: w.image for w in desired.workloads},
         "digests": {w.name: w.digest for w in desired.workloads},
-        "told": dict(told),
+        "told": dict(told or {}),
         **({"deployed": left} if left else {}),
     }
     return json.dumps(data, indent=2) + "\n"

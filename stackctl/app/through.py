@@ -19,6 +19,7 @@ from stackctl.probing.wire import traffic_from_json
 from stackctl.rendering.nginx import TLS_PORT
 
 HTTP, HTTPS = 80, 443
+NOBODY = "probe.invalid"  # a host that no service can be routed by (RFC 6761)
 LONGEST = 60.0  # seconds for all requests of one service
 EVEN = 0.9  # of an equal part: from there on every instance is met soon enough
 PATIENCE = 10  # turns in which a backend's share comes up at least once, whatever else is asked meanwhile
@@ -41,7 +42,7 @@ class Through:
                 tcp = asdict(_tcp_way(service, "127.0.0.1", _inner_port(service)))
                 answer = await self.probe.ask("tcp", way=tcp, foreign=self._foreign(service), **words)
             else:
-                http = asdict(_way(service, "127.0.0.1", HTTP, "localhost"))
+                http = asdict(_way(service, "127.0.0.1", HTTP, NOBODY))
                 if most := self._most(service):
                     words["most"] = most
                 answer = await self.probe.ask("traffic", way=http, **words)

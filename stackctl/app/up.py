@@ -37,7 +37,10 @@ def up(project: Project, waiting: Waiting, *, images: str) -> UpResult:
         with written_files(project, planned.desired, tags):
             build_own(project, tags)
             project.workspace.forget()  # a deploy that was interrupted is over: the spec holds again
-            return UpResult(planned.plan, run(project, planned, waiting))
+            verdict = run(project, planned, waiting)
+            # Only now: who was interrupted before is told again by the next `up`.
+            project.workspace.remember_told({w.name: w.told for w in planned.desired.workloads if w.told})
+            return UpResult(planned.plan, verdict)
 
 
 def run(project: Project, planned: Planned, waiting: Waiting) -> Verdict | None:

@@ -45,6 +45,11 @@ class Workspace:
         """Digests of what running parts were told last, by workload; empty where nothing was launched from here."""
         return self._remembered("told", str)
 
+    def remember_told(self, told: Mapping[str, str]) -> None:
+        """Write down what running parts know now: only once they do, so that who was interrupted is told again."""
+        data = json.loads(self.manifest.read_text())
+        self.write({self.manifest.name: json.dumps({**data, "told": dict(told)}, indent=2) + "\n"})
+
     def deployed(self) -> Mapping[str, Deployed]:
         """What `deploy` left beside the spec, by service; empty after `up`."""
         return self._remembered("deployed", deployed_from_json)

@@ -11,6 +11,10 @@ from stackctl.domain.instance import DNS_LABEL
 
 RouteKind = Literal["path", "host", "tcp", "tls"]
 ROUTE_META = "route"
+# Ports that the balancer's container uses itself: the entry, TLS, revision, agent, TLS passed on.
+IN_USE = frozenset({80, 443, 8089, 8090, 8444})
+# What an nginx map takes for something else than a name.
+MAP_WORDS = frozenset({"default", "hostnames", "include", "volatile"})
 STRIP_META = "route-strip"
 
 # A prefix is compared with the decoded path, so no percent signs; and nothing that means something to nginx.
@@ -56,12 +60,16 @@ def parse_route(text: str, own_host: str) -> Route:
     if kind == "tcp" and colon:
         if not re.fullmatch(r"[0-9]{1,5}", rest) or not 0 < int(rest) < 65536:
             raise ValueError(f"{rest!r} is no port")
+        if int(rest) in IN_USE:
+            raise ValueError(f"port {rest} is used inside the balancer's own container")
         return Route("tcp", port=int(rest))
     if text == "host":
         return Route("host", host=own_host)
     if kind in ("host", "tls") and colon:
         if len(rest) > 189 or not all(DNS_LABEL.match(part) for part in rest.split(".")):
             raise ValueError(f"{rest!r} is no DNS name")
+        if kind == "tls" and rest in MAP_WORDS:
+            raise ValueError(f"{rest!r} can't be the name in a TLS hello")
         return Route("host" if kind == "host" else "tls", host=rest)
     if not _PATH.fullmatch(text) or ".." in text:
         raise ValueError(f"{text!r} is no route")

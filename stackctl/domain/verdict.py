@@ -17,7 +17,8 @@ Layer = Literal["engine", "registry", "config", "traffic", "dns"]
 class ExpectedService:
     """What one service must look like when the stack has converged.
 
-    `resolved` services are found by DNS. `given` are the endpoints, by id, of a service that stackctl does not run.
+    `resolved` services are found by DNS; `ports` are the published ones that must lead to it. `given` are the
+    endpoints, by id, of a service that stackctl does not run.
     """
 
     name: str
@@ -26,6 +27,7 @@ class ExpectedService:
     registered: bool
     routed: bool
     resolved: bool = False
+    ports: frozenset[int] = frozenset()
     given: Mapping[str, Endpoint] | None = None
 
 

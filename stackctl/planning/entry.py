@@ -16,6 +16,7 @@ from stackctl.planning.labels import settings_of
 from stackctl.rendering.nginx import CERTIFICATE, TLS_PORT
 
 BALANCER = "lb"
+STATUS_PAGE = "/stub_status"
 SETTINGS = "/etc/stackctl/balancer.json"
 
 
@@ -69,6 +70,14 @@ def balancer_settings(stack: Stack) -> BalancerSettings:
     )
 
 
+def entries_wanted(stack: Stack) -> dict[int, str]:
+    """The ports of this machine that the entry itself takes, and the key that says so."""
+    balancer = stack.balancer
+    keys = {"balancer.http": balancer.http, "balancer.https": balancer.https, "balancer.tls": balancer.tls}
+    spans = ((key, range(first, first + balancer.replicas)) for key, first in keys.items() if first)
+    return {port: key for key, ports in spans for port in ports}
+
+
 def entries(stack: Stack) -> tuple[Published, ...]:
     """The published ports of the first balancer; each further one has the next port of this machine."""
     balancer = stack.balancer
@@ -80,6 +89,17 @@ def entries(stack: Stack) -> tuple[Published, ...]:
     routed = {service.route.port for service in routed_services(stack) if service.route.kind == "tcp"}
     found |= {port: port for port in sorted({*balancer.tcp, *routed})}
     return tuple(Published(host, inside, span=balancer.replicas) for host, inside in found.items())
+
+
+def published_ports(stack: Stack) -> dict[str, frozenset[int]]:
+    """The ports of this machine that lead to each routed service, through all balancers."""
+    found: dict[str, frozenset[int]] = {}
+    for service in routed_services(stack):
+        route = service.route
+        inner = {"tcp": {route.port}, "tls": {TLS_PORT}}.get(route.kind, {80, 443})
+        hosts = (range(p.host, p.host + p.span) for p in entries(stack) if p.container in inner)
+        found[service.name] = frozenset(port for ports in hosts for port in ports)
+    return found
 
 
 def workload(stack: Stack, image: str, health: HealthCheck) -> Workload:

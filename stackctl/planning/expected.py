@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 from stackctl.domain.stack import ConsulRegistry, Stack, StaticRegistry
 from stackctl.domain.verdict import Expectation, ExpectedService
-from stackctl.planning.entry import is_registered, registered_as, route_of
+from stackctl.planning.entry import is_registered, published_ports, registered_as, route_of
 
 
 def expectation(stack: Stack, replicas: Mapping[str, int] | None = None) -> Expectation:
     """Every service of the spec; `replicas` overrides its numbers, as `scale` does."""
     counts = replicas or {}
     dns = isinstance(stack.registry, ConsulRegistry) and bool(stack.registry.subnet)
+    ports = published_ports(stack)
     services = tuple(
         ExpectedService(
             service.name,
@@ -21,6 +22,7 @@ def expectation(stack: Stack, replicas: Mapping[str, int] | None = None) -> Expe
             registered=is_registered(service),
             routed=route_of(service, stack) is not None and is_registered(service),
             resolved=dns and is_registered(service) and route_of(service, stack) is None,
+            ports=ports.get(service.name, frozenset()),
         )
         for service in stack.services
     )
@@ -32,6 +34,7 @@ def expectation(stack: Stack, replicas: Mapping[str, int] | None = None) -> Expe
             registered=True,
             routed=e.route is not None,
             resolved=dns and e.route is None,
+            ports=ports.get(e.name, frozenset()),
             given={external_id(e.name, number): endpoint for number, endpoint in enumerate(e.endpoints, start=1)},
         )
         for e in stack.external

@@ -32,11 +32,13 @@ def reconcile(
 def _untold(
     desired: Desired, seen: EngineState, operations: Iterable[Operation], told: Mapping[str, str]
 ) -> Iterator[Operation]:
-    anew = {operation.instance for operation in operations}
+    operations = list(operations)
+    anew = {operation.instance for operation in operations if operation.verb not in ("start", "unpause")}
+    back = {operation.instance for operation in operations} - anew
     for workload in desired.workloads:
         if workload.told != told.get(workload.name, ""):
             for instance in seen.of(workload.name):
-                if instance.state == "running" and instance.id not in anew:
+                if instance.id not in anew and (instance.state == "running" or instance.id in back):
                     yield Operation("configure", workload.name, instance.id, "what it is told changed")
 
 

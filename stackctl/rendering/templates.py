@@ -7,6 +7,9 @@ from pathlib import Path
 
 import jinja2
 
+# What a template of a user's may raise while it is rendered.
+TEMPLATE_FAILURES = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
 
 def environment(folder: Path, own: Mapping[str, str] | None = None) -> jinja2.Environment:
     """Templates of one folder, and before them the texts in `own`, by name.

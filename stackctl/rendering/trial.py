@@ -49,7 +49,9 @@ def flaw(text: str, names: Iterable[str] = ()) -> Flaw | None:
     try:
         template = templates.get_template(OWN)
         for target in (empty, full):
-            render(template, SETTINGS, target, token="", run="/run/stackctl")
+            config = render(template, SETTINGS, target, token="", run="/run/stackctl")
+            if f'return 200 "{config.revision}' not in config.text or f"revision {config.revision}" not in config.text:
+                return Flaw(1, 'it does not extend "nginx.conf.j2", and does not serve its revision itself')
     except jinja2.TemplateSyntaxError as error:
         return Flaw(error.lineno, error.message or "a syntax error")
     except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

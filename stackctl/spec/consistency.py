@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from stackctl.domain.route import IN_USE
 from stackctl.spec.document import Document
 from stackctl.spec.findings import Finding, KeyPath, shown
 
@@ -19,8 +20,6 @@ OWN_KEYS = {
     ("deploy", "replicas"): "say `replicas` outside of `compose`",
     ("stop_grace_period",): "say `stop_grace` outside of `compose`",
 }
-# Entry, TLS, revision, agent, TLS passed on.
-IN_USE = frozenset({"80", "443", "8089", "8090", "8444"})
 # What a host's name may be long, hence a container's.
 LONGEST_NAME = 63
 
@@ -60,8 +59,15 @@ def _entry_ports(document: Document) -> Iterator[Finding]:
             route = document.get(room, name, "route")
             if isinstance(route, str) and route.startswith("tcp:"):
                 wanted.append(((room, name, "route"), route.removeprefix("tcp:")))
+            if isinstance(route, str) and route.startswith("tls:") and document.get("balancer", "tls") is None:
+                yield Finding((room, name, "route"), "TLS is passed on at a port of its own", "add `balancer.tls`")
+    files = document.get("balancer", "files")
+    called = [item.get("dest") for item in files if isinstance(item, dict)] if isinstance(files, list) else []
+    for index, dest in enumerate(called):
+        if dest in called[:index]:
+            yield Finding(("balancer", "files", index, "dest"), f"another file is called {shown(dest)}")
     for path, port in wanted:
-        if str(port) in IN_USE:
+        if str(port) in map(str, IN_USE):
             yield Finding(path, f"port {port} is used inside the balancer's own container", "choose another one")
 
 

@@ -12,6 +12,7 @@ from stackctl.spec.clashes import clashes
 from stackctl.spec.consistency import inconsistent
 from stackctl.spec.environment import variables
 from stackctl.spec.files import read_files
+from stackctl.spec.labels import label_clashes
 from stackctl.spec.source import read_text
 from stackctl.spec.translate import translate
 from stackctl.spec.unfold import read
@@ -41,4 +42,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     if problems or spec is None:
         # An empty text that stands for a variable may well be the cause.
         raise SpecError(problems, hint="; ".join(known.warnings))
-    return Loaded(translate(spec, path, files), known.warnings)
+    stack = translate(spec, path, files)
+    if clashing := document.problems(label_clashes(stack)):
+        raise SpecError(clashing)
+    return Loaded(stack, known.warnings)

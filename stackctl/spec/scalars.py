@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 from stackctl.domain.instance import DNS_LABEL, Endpoint
 from stackctl.domain.route import Route, parse_route
@@ -149,7 +149,8 @@ def dns(value: object) -> bool | str:
         return flag(value)
     try:
         subnet = ip_network(value)
-        if subnet.version == 4 and 16 <= subnet.prefixlen <= 28:
+        odd = subnet.is_loopback or subnet.is_link_local or subnet.is_multicast or subnet.is_unspecified
+        if subnet.version == 4 and 16 <= subnet.prefixlen <= 28 and not odd:
             return str(subnet)
     except ValueError:
         pass
@@ -216,7 +217,14 @@ def endpoint(value: object) -> str:
     """An address and a port."""
     written = text(value)
     try:
-        return str(Endpoint.parse(written))
+        found = Endpoint.parse(written)
+        if ip_address(found.address).is_loopback:
+            raise Wrong(
+                f"{shown(written)} is this machine to each of the stack's containers", "name its address in the network"
+            )
+        return str(found)
+    except Wrong:
+        raise
     except ValueError:
         message = f"{shown(written)} is no address and port"
         raise Wrong(message, "as in 192.0.2.7:8080 or [2001:db8::7]:80") from None

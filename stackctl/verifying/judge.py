@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from stackctl.domain.catalog import Catalog, passing
+from stackctl.domain.balancer import backends
+from stackctl.domain.catalog import Catalog, passing, servable
 from stackctl.domain.instance import Endpoint, Instance
 from stackctl.domain.observation import BalancerSeen, Observation, Resolved, Traffic
 from stackctl.domain.verdict import (
@@ -76,8 +77,10 @@ def _judge_service(expectation: Expectation, service: ExpectedService, seen: Obs
     if service.registered:
         divergence = divergence or _registry(serving, registered, catalog, seen, fixed=expectation.fixed)
     if service.routed:
-        divergence = divergence or _config(service, expectation.balancers, registered, configs, seen.balancers)
-        divergence = divergence or _traffic(configs, registered, traffic, expectation.balancers)
+        divergence = divergence or _config(
+            service, expectation.balancers, registered, configs, seen.balancers, weights=expected_weights(catalog)
+        )
+        divergence = divergence or _traffic(service, configs, registered, traffic, expectation.balancers)
     if resolved:
         divergence = divergence or _dns(registered, resolved)
     return ServiceVerdict(
@@ -147,12 +150,19 @@ def _registry(
     return None
 
 
+def expected_weights(catalog: Catalog) -> Mapping[str, int]:
+    """The weight that a balancer gives to each instance, by id."""
+    return {backend.id: backend.weight for backend in backends(servable(catalog.entries))}
+
+
 def _config(
     service: ExpectedService,
     wanted: int,
     registered: Members,
     configs: Mapping[str, Members],
     balancers: Iterable[BalancerSeen],
+    *,
+    weights: Mapping[str, int],
 ) -> Divergence | None:
     if len(configs) != wanted:
         return Divergence("config", reason=f"{len(configs)} balancers run and the stack wants {wanted}")
@@ -165,6 +175,11 @@ def _config(
             cause = balancer.tampered or balancer.agent or f"it runs revision {balancer.revision[:8]}"
             reason = "; ".join(filter(None, (difference.reason, cause)))
             return Divergence("config", difference.missing, difference.extra, f"{name}: {reason}")
+        given = {backend.id: backend.weight for backend in balancer.backends.get(service.name, ())}
+        wrong = sorted(id for id, weight in weights.items() if given.get(id, weight) != weight)
+        if wrong:
+            reason = f"{name}: the weights of {', '.join(wrong)} are not the registry's"
+            return Divergence("config", tuple(wrong), (), reason)
         if balancer.rejected:
             reason = f"{name}: the config that it should run is refused: {balancer.rejected}"
             return Divergence("config", (), (), reason, lasting=True)
@@ -174,11 +189,16 @@ def _config(
 
 
 def _traffic(
+    service: ExpectedService,
     configs: Mapping[str, Members],
     registered: Members,
     traffic: Mapping[str, TrafficVerdict],
     balancers: int,
 ) -> Divergence | None:
+    reached = {int(way.rpartition(":")[2]) for way in traffic if way.startswith("entry ")}
+    if closed := sorted(service.ports - reached):
+        shut = ", ".join(map(str, closed))
+        return Divergence("traffic", tuple(sorted(registered)), (), f"no balancer publishes the entry's port {shut}")
     # Each balancer from inside, and through at least one port that it publishes.
     if len(traffic) < 2 * balancers or not all(way.requests for way in traffic.values()):
         return Divergence("traffic", tuple(sorted(registered)), (), "not every way in was probed")

@@ -21,6 +21,7 @@ from stackctl.agents.balancing_events import (
     RegistryLost,
     Rejected,
     Tick,
+    Told,
     Unwatch,
     WakeAt,
     Watch,
@@ -187,6 +188,28 @@ def test_a_route_is_given_once() -> None:
     state, _ = play(state, found("a", route="/"), found("b", route="/b"), found("c", route="/b"))
     assert [service.name for service in state.wanted.services] == ["web", "b"]
     assert state.problems == {"a": "the path / belongs to the stack's web", "c": "the path /b belongs to b"}
+
+
+def test_a_refused_registration_freezes_nobody() -> None:
+    """Where nginx refuses a config with a service of the registry's alone, that one is left out and named."""
+    state, commands = play(adopt(SETTINGS, web()), NamesRead(("a",), 0.0), found("a", route="/a"))
+    target = next(command.target for command in commands if isinstance(command, Apply))
+    state, commands = play(state, Rejected(target, "no", 1.1))
+    assert commands == [Apply(web())]
+    assert state.problems == {"a": "nginx refused a config with it: no"}
+    state, commands = play(state, Applied(web(), 1.2), found("a", route="/b", at=2.0))
+    assert [s.name for s in state.wanted.services] == ["web", "a"], "it asks for something else: another chance"
+
+
+def test_told() -> None:
+    """New settings are followed at once, new services watched, and what ran before is applied anew."""
+    state, _ = play(adopt(SETTINGS, web(1)), read(1))
+    api = RoutedService("api", "api", Route("path", "/api"))
+    state, commands = play(state, Told(replace(SETTINGS, services=(WEB, api)), 1.0))
+    assert commands[0] == Watch("api")
+    assert isinstance(commands[1], Apply) and commands[1].target.services == (WEB, api)
+    assert commands[1].target.backends["web"] == backends(1)["web"]
+    assert play(state, Told(state.settings, 2.0))[1] == []
 
 
 def test_a_route_that_is_none() -> None:

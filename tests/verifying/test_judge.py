@@ -107,6 +107,21 @@ def test_registry_lost() -> None:
     assert found == Divergence("registry", ("shop-web-1",), (), "no consistent answer: no leader")
 
 
+def test_a_port_that_nobody_publishes() -> None:
+    """An entry that the spec wants and no balancer has is a difference of the traffic, whatever the others answer."""
+    service = ExpectedService("web", "web", 1, registered=True, routed=True, ports=frozenset({8080, 8443}))
+    found = judge(Expectation("shop", (service,), 1), observation(1)).services[0].divergence
+    assert found == Divergence("traffic", ("shop-web-1",), (), "no balancer publishes the entry's port 8443")
+
+
+def test_weights() -> None:
+    """A balancer that gives an instance another weight than the registry is behind."""
+    seen = replace(observation(1), catalogs={"web": Catalog("web", (replace(entry(1), weight=5),))})
+    found = divergence(seen, 1)
+    assert found is not None
+    assert (found.layer, found.missing) == ("config", ("shop-web-1",))
+
+
 def test_weakened() -> None:
     """A registry with servers that can't vote is not what the stack wants, although its catalog is right."""
     found = divergence(replace(observation(1), weakened=("consul-2",)), 1)
