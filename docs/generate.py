@@ -63,12 +63,21 @@ def cli_reference() -> str:
         command = stackctl.get_command(root, name)
         if command is None:
             raise LookupError(f"there is no command {name}")
-        context = click.Context(command, info_name=name, parent=root)
-        usage = " ".join(("stackctl", name, *command.collect_usage_pieces(context)))
-        text = str(command.help).replace("<", "\\<")
-        parts.append(f"## {name}\n\n{text}\n\n```\n{usage}\n```\n\n{_options_table(command, context)}")
+        parts += _command(command, click.Context(command, info_name=name, parent=root), 2)
     parts.append(f"## Exit codes\n\n{_exit_codes()}")
     return "\n".join(parts)
+
+
+def _command(command: click.Command, context: click.Context, depth: int) -> Iterator[str]:
+    """A command with its usage and options, and then its own commands where it has any."""
+    title = context.command_path.removeprefix("stackctl ")
+    usage = " ".join((context.command_path, *command.collect_usage_pieces(context)))
+    text = str(command.help).replace("<", "\\<")
+    own = command.commands if isinstance(command, click.Group) else {}
+    options = "" if own else f"\n{_options_table(command, context)}"
+    yield f"{'#' * depth} {title}\n\n{text}\n\n```\n{usage}\n```\n{options}"
+    for name, below in own.items():
+        yield from _command(below, click.Context(below, info_name=name, parent=context), depth + 1)
 
 
 def spec_reference() -> str:

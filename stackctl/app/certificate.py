@@ -6,22 +6,17 @@ trusts `authority.pem` once trusts every stack of that folder.
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from stackctl.app.issuing import Authority, new_authority, read_authority
 from stackctl.app.project import Project
 from stackctl.domain.stack import Certificate, Stack
 from stackctl.planning.entry import routed_services
 
-AUTHORITY_LASTS = timedelta(days=3650)
 # What browsers accept of any authority.
 LASTS = timedelta(days=397)
 RENEW = timedelta(days=30)
@@ -35,7 +30,7 @@ def certified(project: Project) -> Project:
     names = names_of(stack)
     chain, key = project.workspace.folder / "tls" / "chain.pem", project.workspace.folder / "tls" / "key.pem"
     if not _fits(chain, key, names):
-        issued = _issue(project.workspace.folder.parent / "authority", names)
+        issued = _authority(project.workspace.folder.parent / "authority").issue(names, LASTS)
         _write(chain, issued.chain)
         _write(key, issued.key)
         project.progress.step("certificate", f"issued for {', '.join(names)}")
@@ -62,72 +57,17 @@ def _fits(chain: Path, key: Path, names: tuple[str, ...]) -> bool:
     return lasting and {str(name.value) for name in listed} == set(names)
 
 
-def _issue(folder: Path, names: Iterable[str]) -> Certificate:
-    authority, signing = _authority(folder)
-    key = ec.generate_private_key(ec.SECP256R1())
-    alternatives = [_alternative(name) for name in names]
-    leaf = (
-        _builder("stackctl", authority.subject, key.public_key(), LASTS)
-        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .sign(signing, hashes.SHA256())
-    )
-    return Certificate(_pem(leaf) + _pem(authority), _key(key))
-
-
-def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def _authority(folder: Path) -> Authority:
     """The local authority, made where there is none yet."""
     chain, key = folder / "authority.pem", folder / "authority.key"
     if chain.exists() and key.exists():
-        found = serialization.load_pem_private_key(key.read_bytes(), password=None)
-        if isinstance(found, ec.EllipticCurvePrivateKey):
-            return x509.load_pem_x509_certificate(chain.read_bytes()), found
-    signing = ec.generate_private_key(ec.SECP256R1())
-    name = _name("stackctl local authority")
-    own = (
-        _builder("stackctl local authority", name, signing.public_key(), AUTHORITY_LASTS)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(signing, hashes.SHA256())
-    )
-    _write(chain, _pem(own))
-    _write(key, _key(signing))
-    return own, signing
-
-
-def _builder(
-    subject: str, issuer: x509.Name, key: ec.EllipticCurvePublicKey, lasts: timedelta
-) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(_name(subject))
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))  # clocks differ
-        .not_valid_after(now + lasts)
-    )
-
-
-def _name(common: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
-
-
-def _alternative(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
-
-
-def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def _key(key: ec.EllipticCurvePrivateKey) -> str:
-    kind, encryption = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    return key.private_bytes(serialization.Encoding.PEM, kind, encryption).decode()
+        found = read_authority(chain.read_bytes(), key.read_bytes())
+        if found is not None:
+            return found
+    made = new_authority("stackctl local authority")
+    _write(chain, made.pem.chain)
+    _write(key, made.pem.key)
+    return made
 
 
 def _write(path: Path, text: str) -> None:

@@ -28,6 +28,7 @@ COMMANDS = {
     "logs": "Show the instances' output.",
     "config": "Print the nginx config that a balancer really runs.",
     "down": "Remove the stack; volumes only with --volumes.",
+    "lab": "Docker nodes on this machine, each an engine of its own.",
     "doctor": "Check this machine for what stackctl needs.",
     "version": "Print versions of stackctl, Python and the engine.",
     "completion": "Print a completion script for your shell.",

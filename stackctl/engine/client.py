@@ -32,27 +32,31 @@ def docker_cli() -> str:
 def connect() -> docker.DockerClient:
     """The engine that DOCKER_HOST, DOCKER_CONTEXT or the chosen context names; raises `Unreachable`."""
     import docker.errors  # 140 ms that whoever only needs the command does not pay
-    from docker.context import ContextAPI
+    import requests.exceptions
+
+    from stackctl.engine.contexts import chosen_context, context_client
 
     try:
-        # The SDK would take this machine's engine for a context that it does not find; the command refuses, so must we.
-        if not os.environ.get("DOCKER_HOST") and ContextAPI.get_context(os.environ.get("DOCKER_CONTEXT")) is None:
+        name = chosen_context()
+        found = (
+            context_client(name, FIRST_ANSWER) if name else docker.from_env(timeout=FIRST_ANSWER, use_ssh_client=True)
+        )
+        if found is None:  # the command refuses, so must we; never this machine's engine instead
             raise unreachable("there is no such context")
-        client = docker.from_env(timeout=FIRST_ANSWER, use_ssh_client=True)
-    except docker.errors.DockerException as error:
+        if name:
+            found.ping()
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         raise unreachable(str(error)) from error
-    client.api.timeout = ANY_ANSWER
-    return client
+    found.api.timeout = ANY_ANSWER
+    return found
 
 
 def engine_address() -> str:
     """Where ports that the engine publishes are reached: this machine for a socket, else the engine's host."""
-    from docker.context import ContextAPI
+    from stackctl.engine.contexts import chosen_context, find_context
 
-    url = os.environ.get("DOCKER_HOST")
-    if not url:
-        context = ContextAPI.get_context(os.environ.get("DOCKER_CONTEXT"))
-        url = str(getattr(context, "Host", ""))
+    context = find_context(chosen_context())
+    url = os.environ.get("DOCKER_HOST") or (context.host if context else "")
     parts = urlsplit(url)
     return parts.hostname if parts.scheme in ("tcp", "ssh", "http", "https") and parts.hostname else "127.0.0.1"
 

@@ -21,6 +21,14 @@ def test_every_command_has_help(name: str) -> None:
     assert command.help
 
 
+def test_every_lab_command_has_help() -> None:
+    """A command that is a group of commands says what each of them does."""
+    group = stackctl.get_command(click.Context(stackctl), "lab")
+    assert isinstance(group, click.Group)
+    assert set(group.commands) == {"up", "list", "down", "stop", "start", "partition", "heal", "load"}
+    assert all(command.help for command in group.commands.values())
+
+
 def test_help_imports_nothing_heavy() -> None:
     """`stackctl --help` answers before pydantic, docker, aiohttp or YAML are imported."""
     code = (

@@ -54,8 +54,12 @@ def test_commands_exist(page: Path) -> None:
             assert words[0] in options(stackctl), call
             continue
         assert words[0] in COMMANDS, call
+        command = command_of(words[0])
+        if isinstance(command, click.Group):
+            assert words[1] in command.commands, call
+            command = command.commands[words[1]]
         given = {word.partition("=")[0] for word in words[1:] if word.startswith("-")}
-        assert given <= options(command_of(words[0])), call
+        assert given <= options(command), call
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
