@@ -65,8 +65,8 @@ class State:
     `members` are the backends that the registry wants, `routes` how services are reached that the spec does not name.
     `suspended` are services of the registry's alone that are left out because nginx refused a config with them, by its
     words. `names` is what the registry has, None where unknown. `applied` is None when nobody knows what runs;
-    `doubted` are services that the registry forgot, with the time until which that is not believed; `tokens` are reloads
-    that may follow at once.
+    `doubted` are services that the registry forgot, with the time until which that is not believed; `tokens` are
+    reloads that may follow at once.
     """
 
     settings: BalancerSettings
