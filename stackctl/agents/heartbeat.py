@@ -21,7 +21,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from stackctl.agents import settings
 from stackctl.agents.beating import Beating
@@ -126,17 +126,24 @@ class Heartbeat:
                 self._registry, registry, self._log, service=told.service, port=told.port, weight=told.weight
             )
             tasks = [asyncio.create_task(beating.run()), asyncio.create_task(self._pass_on(child, beating))]
-            ended = asyncio.create_task(child.ended())
-            await asyncio.wait({*tasks, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if not ended.done():  # one of the others has failed, and says so
-                self._log("failed", level="error", reason=repr([task.exception() for task in tasks if task.done()]))
-                child.signal(signal.SIGTERM)
-            status = await ended
+            status = await self._ended(child, tasks)
             for task in tasks:
                 task.cancel()
             self._log("the app has ended", status=status)
             await beating.leave()
         return status
+
+    async def _ended(self, child: Child, tasks: Sequence[asyncio.Task[None]]) -> int:
+        """The app's exit status, after its end; where one of the `tasks` fails, it is told to end."""
+        ended = asyncio.create_task(child.ended())
+        waiting: set[asyncio.Task[Any]] = {*tasks, ended}
+        while not ended.done():
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            # A task that merely is done has not failed: nobody beats for an app that drains.
+            if failures := [error for task in done - {ended} if (error := task.exception())]:
+                self._log("failed", level="error", reason=repr(failures))
+                child.signal(signal.SIGTERM)
+        return ended.result()
 
     async def _pass_on(self, child: Child, beating: Beating) -> None:
         """Signals go to the app; the first that ends it, when nobody sends it requests any more."""

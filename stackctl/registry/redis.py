@@ -17,17 +17,21 @@ from stackctl.registry.redis_news import KEYS, News
 from stackctl.registry.redis_nodes import Node, Sentinels
 
 POLL = 2.0  # seconds between two reads where no keyspace event came
-MARK_TTL = 3_600_000  # milliseconds that a mark outlives the last sign of life of what it marks
+MARK_TTL = 3_600_000  # milliseconds that a mark outlives the last sign of life of what it marks, if that gives any
 PARTS = 3  # signs of life within a ttl: two may be missed, and there is still a part of it left
 
 # A sign of life: what stands there already only lives on, so that nobody who watches is woken.
+# A time of 0 is for good.
 WRITE = """
+local function last(key, time)
+    if time == '0' then redis.call('PERSIST', key) else redis.call('PEXPIRE', key, time) end
+end
 for i, value in ipairs({ARGV[1], ARGV[2]}) do
     local key = KEYS[3 - i]
     if redis.call('GET', key) ~= value then redis.call('SET', key, value) end
-    if ARGV[3] == '0' then redis.call('PERSIST', key) else redis.call('PEXPIRE', key, ARGV[3]) end
+    last(key, ARGV[3])
 end
-redis.call('PEXPIRE', KEYS[3], ARGV[4])
+last(KEYS[3], ARGV[4])
 """
 # Only what still is this registration's: another one may have its address by now.
 REMOVE = """
@@ -156,16 +160,15 @@ class Redis:
                 await self._remove(id, member)
 
     async def maintain(self, id: str, reason: str | None) -> None:
-        """Mark a registration as in maintenance, or take the mark away."""
+        """Mark a registration as in maintenance, or take the mark away. What is written for good is marked for good."""
         member = await self._find(id)
         if member is None:
             raise StackctlError("registry-refused", f"Redis has no registration {id!r}", where=self.told.prefix)
-        key = member.keys[2]
         if reason is None:
-            await self._master.do(lambda master: master.ask("DEL", key))
+            await self._master.do(lambda master: master.ask("DEL", member.keys[2]))
         else:
             text = redis_keys.mark(id, reason)
-            await self._master.do(lambda master: master.ask("SET", key, text, "PX", MARK_TTL))
+            await self._master.do(lambda master: self._mark(master, member, text))
 
     async def master(self, *, majority: bool = False) -> Node:
         """The node that is master; raises `Unreachable` or one of `redis_nodes.FAILURES`."""
@@ -219,9 +222,15 @@ class Redis:
 
     async def _write(self, registration: Registration, member: Member) -> None:
         address, known = redis_keys.written(registration)
-        ttl = round(self.told.ttl * 1000) if registration.owner else 0
+        ttl, mark_ttl = (round(self.told.ttl * 1000), MARK_TTL) if registration.owner else (0, 0)
         # What stands beside the address comes first, so that who sees the address finds it.
-        await self._master.do(lambda m: m.ask("EVAL", WRITE, 3, *member.keys, known, address, ttl, MARK_TTL))
+        await self._master.do(lambda m: m.ask("EVAL", WRITE, 3, *member.keys, known, address, ttl, mark_ttl))
+
+    async def _mark(self, master: Node, member: Member, text: str) -> None:
+        address, _, mark = member.keys
+        # Nobody gives a sign of life for what has no ttl, so nothing would keep a mark that runs out.
+        for_good = await master.ask("PTTL", address) == -1
+        await master.ask("SET", mark, text, *(() if for_good else ("PX", MARK_TTL)))
 
     async def _remove(self, id: str, member: Member) -> None:
         await self._master.do(lambda master: master.ask("EVAL", REMOVE, 3, *member.keys, id))

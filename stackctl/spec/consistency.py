@@ -79,6 +79,8 @@ def _external(document: Document) -> Iterator[Finding]:
             yield Finding(("external", name), "a service has this name already", "choose another one", at="key")
     if document.mapping("external") and "static" in document.mapping("registry"):
         yield Finding(("external",), "nobody can register in a fixed list", "use a registry", at="key")
+    for name in document.mapping("external"):
+        yield from _unasked(document, ("external", name), "an external endpoint")
 
 
 def _name(document: Document, service: str) -> Iterator[Finding]:
@@ -118,6 +120,14 @@ def _registered(document: Document, service: str) -> Iterator[Finding]:
         yield Finding(("services", service, "register"), "nobody can register in a fixed list", "use a registry")
     if static and given.get("address", "container") == "host":
         yield Finding(("services", service, "address"), "a fixed list names containers", "leave `address` out")
+    if who == "api":
+        yield from _unasked(document, ("services", service), "what is registered by API")
+
+
+def _unasked(document: Document, path: tuple[str, str], what: str) -> Iterator[Finding]:
+    """Redis itself checks nothing, and no agent stands beside what stackctl has merely written there."""
+    if "redis" in document.mapping("registry") and "check" in document.mapping(*path):
+        yield Finding((*path, "check"), f"nobody checks {what} in Redis", "leave `check` out, or use Consul", at="key")
 
 
 def _compose(document: Document, service: str) -> Iterator[Finding]:

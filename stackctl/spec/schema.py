@@ -42,7 +42,7 @@ class RedisSpec(Model):
 
     replicas: Annotated[int, whole(0, 10)] = Field(1, description="Replicas beside the master.")
     sentinels: Annotated[int, choice(1, 3, 5, 7)] = Field(3, description="Sentinels that elect a new master.")
-    ttl: Pause = duration("12s", "How long a registration lives without a heartbeat.")
+    ttl: Annotated[float, seconds(1.0)] = duration("12s", "How long a registration lives without a heartbeat.")
     prefix: Annotated[str, fields.KEY_PREFIX] = Field("/work", description="What every key begins with.")
     password: Annotated[str, fields.PASSWORD] = Field(description="What Redis and the Sentinels ask for.")
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -146,3 +147,27 @@ def test_signals_are_passed_on(tmp_path: Path) -> None:
     heartbeat.send_signal(signal.SIGTERM)
     assert heartbeat.stdout.readline() == "SIGTERM\n"
     assert heartbeat.wait(timeout=10) == 3
+
+
+DRAINED = """
+import os, signal, socket, time
+told = []
+signal.signal(signal.SIGTERM, lambda *_: told.append(time.time()))
+listening = socket.create_server(("", int(os.environ["PORT"])))
+while not told or time.time() < told[0] + 0.7:
+    time.sleep(0.05)
+print(*told, flush=True)
+"""
+
+
+def test_told_once_after_the_drain(tmp_path: Path) -> None:
+    """However long the drain is, the app is told to end once, and not before it is over."""
+    heartbeat = started(tmp_path, sys.executable, "-c", DRAINED, DRAIN_TIME="1.5")
+    assert heartbeat.stderr
+    assert "the registry was not told" in heartbeat.stderr.readline()  # so that there is something to be forgotten
+    began = time.time()
+    heartbeat.send_signal(signal.SIGTERM)
+    output, _ = heartbeat.communicate(timeout=10)
+    (told_at,) = map(float, output.split())
+    assert told_at >= began + 1.5
+    assert heartbeat.returncode == 0

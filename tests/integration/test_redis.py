@@ -136,6 +136,29 @@ def test_marks_survive_signs_of_life(redis: RedisLab) -> None:
     redis.ask(story)
 
 
+def test_marked_for_good(redis: RedisLab) -> None:
+    """The mark of what nobody writes again does not run out, whoever wrote it, and goes with the registration."""
+
+    async def story(session: Redis) -> None:
+        master = await session.master()
+        await master.ask("SET", "/work/lasting/ips/192.0.2.2", "192.0.2.2:80")
+        for id, address in (("lasting-1", "192.0.2.1"), ("192.0.2.2", "192.0.2.2")):
+            if id == "lasting-1":
+                await session.register(registration(1, "lasting", owner=""))
+            await session.maintain(id, "a reason")
+            if id == "lasting-1":
+                await session.register(registration(1, "lasting", owner=""))
+            assert await master.ask("PTTL", f"/work/lasting/drains/{address}") == -1
+            await session.deregister(id)
+        await session.register(registration(3, "lasting"))
+        await session.maintain("lasting-3", "a reason")
+        assert await master.ask("PTTL", "/work/lasting/drains/192.0.2.3") > 0
+        await session.deregister("lasting-3")
+        assert await master.ask("KEYS", "/work/lasting/*") == []
+
+    redis.ask(story)
+
+
 def test_left_behind(redis: RedisLab) -> None:
     """What nobody keeps alive runs out; what stackctl wrote for nobody in particular stays."""
     redis.ask(lambda session: session.register(registration(1, "left")))
