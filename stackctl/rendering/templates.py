@@ -7,6 +7,9 @@ from pathlib import Path
 
 import jinja2
 
+# What rendering a template of a person's own may raise, besides what Jinja2 finds wrong: it computes with any values.
+TEMPLATE_FAILURES = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
 
 def environment(folder: Path, own: Mapping[str, str] | None = None) -> jinja2.Environment:
     """Templates of one folder, and before them the texts in `own`, by name.
