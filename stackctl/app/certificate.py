@@ -1,24 +1,30 @@
 """The certificate of the entry where the spec asks for https and names none: by a local authority of its own.
 
 The authority lies in `.stackctl/authority/` beside the stacks' folders and stays there when a stack goes down: whoever
-trusts `authority.pem` once trusts every stack of that folder.
+trusts `authority.pem` once trusts every stack of that folder. Commands on several stacks share it: the folder's lock
+lets one at a time make it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import ipaddress
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from stackctl.app.project import Project
 from stackctl.domain.stack import Certificate, Stack
+from stackctl.errors import StackctlError
 from stackctl.planning.entry import routed_services
 
 AUTHORITY_LASTS = timedelta(days=3650)
@@ -63,7 +69,8 @@ def _fits(chain: Path, key: Path, names: tuple[str, ...]) -> bool:
 
 
 def _issue(folder: Path, names: Iterable[str]) -> Certificate:
-    authority, signing = _authority(folder)
+    with _alone(folder):
+        authority, signing = _authority(folder)
     key = ec.generate_private_key(ec.SECP256R1())
     alternatives = [_alternative(name) for name in names]
     leaf = (
@@ -76,13 +83,31 @@ def _issue(folder: Path, names: Iterable[str]) -> Certificate:
     return Certificate(_pem(leaf) + _pem(authority), _key(key))
 
 
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time; the kernel lets go of the lock with the process, however that ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """The local authority, made where there is none yet."""
+    """The local authority, made where there is none yet; raises `StackctlError` where there is one that cannot sign."""
     chain, key = folder / "authority.pem", folder / "authority.key"
     if chain.exists() and key.exists():
-        found = serialization.load_pem_private_key(key.read_bytes(), password=None)
-        if isinstance(found, ec.EllipticCurvePrivateKey):
-            return x509.load_pem_x509_certificate(chain.read_bytes()), found
+        try:
+            return _read(chain, key)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise StackctlError(
+                "authority-unusable",
+                f"the local authority cannot be used: {error}",
+                where=str(folder),
+                hint="bring back its two files, or remove the folder: a new authority is made, to be trusted anew",
+            ) from None
     signing = ec.generate_private_key(ec.SECP256R1())
     name = _name("stackctl local authority")
     own = (
@@ -90,9 +115,20 @@ def _authority(folder: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateK
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(signing, hashes.SHA256())
     )
-    _write(chain, _pem(own))
+    chain.unlink(missing_ok=True)  # written last, so that an interruption never pairs it with another key
     _write(key, _key(signing))
+    _write(chain, _pem(own))
     return own, signing
+
+
+def _read(chain: Path, key: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    authority = x509.load_pem_x509_certificate(chain.read_bytes())
+    signing = serialization.load_pem_private_key(key.read_bytes(), password=None)
+    if not isinstance(signing, ec.EllipticCurvePrivateKey):
+        raise ValueError(f"{key.name} is no key on an elliptic curve")
+    if signing.public_key() != authority.public_key():
+        raise ValueError(f"{key.name} is not the key of {chain.name}")
+    return authority, signing
 
 
 def _builder(
@@ -131,7 +167,10 @@ def _key(key: ec.EllipticCurvePrivateKey) -> str:
 
 
 def _write(path: Path, text: str) -> None:
+    """Beside, then renamed: never a part of it, and never anybody's to read."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(text)
+    beside = path.with_name(f".{path.name}.new")
+    beside.touch(mode=0o600)
+    beside.chmod(0o600)
+    beside.write_text(text)
+    beside.replace(path)
