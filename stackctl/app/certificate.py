@@ -1,11 +1,16 @@
 """The certificate of the entry where the spec asks for https and names none: by a local authority of its own.
 
 The authority lies in `.stackctl/authority/` beside the stacks' folders and stays there when a stack goes down: whoever
-trusts `authority.pem` once trusts every stack of that folder.
+trusts `authority.pem` once trusts every stack of that folder. Commands on several stacks share it: the folder's lock
+lets one at a time make it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +20,7 @@ from cryptography import x509
 from stackctl.app.issuing import Authority, new_authority, read_authority
 from stackctl.app.project import Project
 from stackctl.domain.stack import Certificate, Stack
+from stackctl.errors import StackctlError
 from stackctl.planning.entry import routed_services
 
 # What browsers accept of any authority.
@@ -30,7 +36,10 @@ def certified(project: Project) -> Project:
     names = names_of(stack)
     chain, key = project.workspace.folder / "tls" / "chain.pem", project.workspace.folder / "tls" / "key.pem"
     if not _fits(chain, key, names):
-        issued = _authority(project.workspace.folder.parent / "authority").issue(names, LASTS)
+        folder = project.workspace.folder.parent / "authority"
+        with _alone(folder):
+            authority = _authority(folder)
+        issued = authority.issue(names, LASTS)
         _write(chain, issued.chain)
         _write(key, issued.key)
         project.progress.step("certificate", f"issued for {', '.join(names)}")
@@ -57,21 +66,42 @@ def _fits(chain: Path, key: Path, names: tuple[str, ...]) -> bool:
     return lasting and {str(name.value) for name in listed} == set(names)
 
 
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time; the kernel lets go of the lock with the process, however that ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _authority(folder: Path) -> Authority:
-    """The local authority, made where there is none yet."""
+    """The local authority, made where there is none yet; raises `StackctlError` where there is one that cannot sign."""
     chain, key = folder / "authority.pem", folder / "authority.key"
     if chain.exists() and key.exists():
-        found = read_authority(chain.read_bytes(), key.read_bytes())
-        if found is not None:
-            return found
+        try:
+            return read_authority(chain.read_bytes(), key.read_bytes())
+        except ValueError as error:
+            raise StackctlError(
+                "authority-unusable",
+                f"the local authority cannot be used: {error}",
+                where=str(folder),
+                hint="bring back its two files, or remove the folder: a new authority is made, to be trusted anew",
+            ) from None
     made = new_authority("stackctl local authority")
-    _write(chain, made.pem.chain)
+    chain.unlink(missing_ok=True)  # written last, so that an interruption never pairs it with another key
     _write(key, made.pem.key)
+    _write(chain, made.pem.chain)
     return made
 
 
 def _write(path: Path, text: str) -> None:
+    """Beside, then renamed: a reader sees the old text or the new one, never a part; nobody else's to read."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(text)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    beside.touch(mode=0o600)
+    beside.write_text(text)
+    beside.replace(path)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -58,12 +59,20 @@ def new_authority(common: str) -> Authority:
     return Authority(own, key)
 
 
-def read_authority(chain: bytes, key: bytes) -> Authority | None:
-    """The authority that `Authority.pem` gave as texts; None for a key of another kind."""
-    found = serialization.load_pem_private_key(key, password=None)
-    if not isinstance(found, ec.EllipticCurvePrivateKey):
-        return None
-    return Authority(x509.load_pem_x509_certificate(chain), found)
+def read_authority(chain: bytes, key: bytes) -> Authority:
+    """The authority that `Authority.pem` gave as texts; raises ValueError where they are none, or not of each other."""
+    try:
+        authority, signing = (
+            x509.load_pem_x509_certificate(chain),
+            serialization.load_pem_private_key(key, password=None),
+        )
+    except (TypeError, UnsupportedAlgorithm) as error:
+        raise ValueError(str(error)) from None
+    if not isinstance(signing, ec.EllipticCurvePrivateKey):
+        raise ValueError("its key is no key on an elliptic curve")
+    if signing.public_key() != authority.public_key():
+        raise ValueError("its key is not the key of its certificate")
+    return Authority(authority, signing)
 
 
 def _builder(

@@ -16,7 +16,7 @@ def render_file(
     """The file's text. A template is given `services` (instances that may serve, by service: id, endpoint.address,
     endpoint.port, weight, tags) and `keys` (values by key, of every prefix that it lists).
 
-    Raises what Jinja2 raises; a name that nobody gives is an error.
+    Raises one of `TEMPLATE_FAILURES`; a name that nobody gives is an error.
     """
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,

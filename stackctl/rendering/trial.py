@@ -13,7 +13,7 @@ from stackctl.domain.instance import Endpoint
 from stackctl.domain.registry import RegistrySettings
 from stackctl.domain.route import Route
 from stackctl.rendering.nginx import OWN, render
-from stackctl.rendering.templates import environment
+from stackctl.rendering.templates import TEMPLATE_FAILURES, environment
 from stackctl.spec.bundled import bundled
 
 SERVICES = (
@@ -54,7 +54,7 @@ def flaw(text: str, names: Iterable[str] = ()) -> Flaw | None:
                 return Flaw(1, 'it does not extend "nginx.conf.j2", and does not serve its revision itself')
     except jinja2.TemplateSyntaxError as error:
         return Flaw(error.lineno, error.message or "a syntax error")
-    except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except TEMPLATE_FAILURES as error:
         return Flaw(line_of(error), str(error))
     return None
 
