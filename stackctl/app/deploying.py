@@ -107,8 +107,8 @@ class _Deploying:
         words = await asyncio.to_thread(self._words, failure.instance)
         seen = await asyncio.to_thread(self.observer.engine.observe)
         mine = [instance for instance in rollout.instances(seen) if self._mine(instance)]
-        gone = {instance.id for instance in mine}
-        self.rendered.restore(canary=any(i.canary and i.id not in gone for i in seen.of(rollout.workload)))
+        gone = {instance.container for instance in mine}
+        self.rendered.restore(canary=any(i.canary and i.container not in gone for i in seen.of(rollout.workload)))
         others = [instance for instance in rollout.instances(seen) if not self._mine(instance)]
         cause = "it is rolled back"
         # At once, before anything else, and without grace: what it works on ends in an error, and clients on
@@ -175,6 +175,7 @@ class _Deploying:
         grace = self.asked.workload.stop_grace if grace is None else grace
         victims = [Victim(here[o.instance], grace, o.cause) for o in operations if o.instance in here]
         await drain(self.observer, victims, self.asked.project.progress)
+        self.proven -= {operation.instance for operation in operations}  # their names are given again
         self.done += operations
 
     async def _prove(self, ids: tuple[str, ...]) -> None:

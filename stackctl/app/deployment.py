@@ -88,7 +88,7 @@ def deployment(project: Project, request: Request, seen: EngineState) -> Deploym
 
 
 def _rollout(request: Request, service: Service, workload: Workload, stack: str, seen: EngineState) -> Rollout:
-    members = frozenset(i.id for i in seen.of(service.name) if bool(i.canary) == bool(request.canary))
+    members = frozenset(i.container for i in seen.of(service.name) if bool(i.canary) == bool(request.canary))
     return Rollout(
         stack,
         service.name,

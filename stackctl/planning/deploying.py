@@ -23,9 +23,10 @@ NEVER_RAN: dict[str, Verb] = {"created": "start", "paused": "unpause"}
 class Rollout:
     """What is to be at the end: `replicas` instances that are not outdated.
 
-    Outdated are those in `replaced`, and those whose definition has another digest than `digest`, where one is given.
-    `canary` makes it a rollout of canaries, which leaves the others alone; one of the others ends the canaries for the
-    reason `retire`, where that is given, and else leaves them alone. `parallel` is how many are started at once.
+    Outdated are those in `replaced`, by the engine's own ids (a name is given again), and those whose definition has
+    another digest than `digest`, where one is given. `canary` makes it a rollout of canaries, which leaves the others
+    alone; one of the others ends the canaries for the reason `retire`, where that is given, and else leaves them alone.
+    `parallel` is how many are started at once.
     """
 
     stack: str
@@ -40,7 +41,7 @@ class Rollout:
 
     def outdated(self, instance: Instance) -> bool:
         """Whether this instance has to go."""
-        return instance.id in self.replaced or (bool(self.digest) and instance.digest != self.digest)
+        return instance.container in self.replaced or (bool(self.digest) and instance.digest != self.digest)
 
     def instances(self, seen: EngineState) -> tuple[Instance, ...]:
         """Those that the rollout is about, oldest first."""

@@ -75,7 +75,7 @@ def test_old_ones_that_do_not_run() -> None:
 
 def test_forced() -> None:
     """Instances that are named are replaced, whatever their definition."""
-    forced = replace(ROLLOUT, replicas=1, replaced=frozenset({"shop-web-1"}), cause="asked for by --force")
+    forced = replace(ROLLOUT, replicas=1, replaced=frozenset({"c1"}), cause="asked for by --force")
     assert step(web(1, "new"), rollout=forced) == ["create   shop-web-2  (replaces shop-web-1: asked for by --force)"]
     seen = (web(1, "new"), web(2, "new"))
     assert step(*seen, proven=(2,), rollout=forced) == ["drain    shop-web-1  (asked for by --force)"]
@@ -108,7 +108,7 @@ def test_aborted() -> None:
 
 def test_undone() -> None:
     """Undoing is a rollout whose outdated instances are the new ones."""
-    undo = Rollout("shop", "web", 2, replaced=frozenset({"shop-web-3"}), cause="it is rolled back")
+    undo = Rollout("shop", "web", 2, replaced=frozenset({"c3"}), cause="it is rolled back")
     assert step(web(2), web(3, "new"), proven=(2,), rollout=undo) == [
         "create   shop-web-4  (replaces shop-web-3: it is rolled back)"
     ]
