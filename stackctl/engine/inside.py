@@ -71,7 +71,9 @@ class Inside:
             try:
                 process.stdin.write(json.dumps({"ask": question, **words}).encode() + b"\n")
                 await process.stdin.drain()
-                line = await asyncio.wait_for(process.stdout.readline(), timeout)
+                # Not wait_for: on Python 3.11 it can swallow a cancellation, and Ctrl-C with it.
+                async with asyncio.timeout(timeout):
+                    line = await process.stdout.readline()
             except (ConnectionError, TimeoutError) as error:
                 self._end()
                 raise StackctlError(
@@ -94,6 +96,7 @@ class Inside:
         if process is None or process.stderr is None:
             return "the probe ended"
         with contextlib.suppress(TimeoutError):
-            words = await asyncio.wait_for(process.stderr.read(), 1.0)
+            async with asyncio.timeout(1.0):
+                words = await process.stderr.read()
             return words.decode(errors="replace").strip().splitlines()[-1] if words.strip() else "the probe ended"
         return "the probe ended"
