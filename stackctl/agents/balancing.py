@@ -55,6 +55,7 @@ BURST = 4.0  # reloads that may follow each other at once
 REFILL = 4.0  # reloads a second after that
 DOUBT = 10.0  # seconds in which a registrator writes again what a registry forgot
 ASK_AGAIN = 0.25  # seconds between two questions to instances of a forgotten service
+SUSPENDED = 60.0  # seconds until services that were left out after a refusal are tried again
 RETRY_REJECTED = 5.0  # seconds until a config that nginx refused is tried again
 
 
@@ -78,6 +79,7 @@ class State:
     applying: bool = False
     rejected: Rejected | None = None
     suspended: Mapping[str, str] = field(default_factory=dict)
+    suspended_until: float = 0.0
     registry_lost: Mapping[str, str] = field(default_factory=dict)
     set_aside: Mapping[str, tuple[SetAside, ...]] = field(default_factory=dict)
     doubted: Mapping[str, float] = field(default_factory=dict)
@@ -171,8 +173,11 @@ def _told(state: State, settings: BalancerSettings, at: float) -> tuple[State, t
 
 def _suspend(state: State, refused: Rejected) -> State:
     """Leave out what only the registry knows: one registration must not freeze the config of the others."""
-    foreign = {s.name for s in refused.target.services if s.catalog_name not in state.specified}
-    return replace(state, suspended={**state.suspended, **dict.fromkeys(sorted(foreign), refused.reason)})
+    foreign = sorted(s.name for s in refused.target.services if s.catalog_name not in state.specified)
+    if not foreign:
+        return state
+    suspended = {**state.suspended, **dict.fromkeys(foreign, refused.reason)}
+    return replace(state, suspended=suspended, suspended_until=refused.at + SUSPENDED)
 
 
 def _named(state: State, names: frozenset[str], at: float) -> tuple[State, tuple[Command, ...]]:
@@ -225,11 +230,13 @@ def _want(state: State, service: str, members: tuple[Backend, ...]) -> State:
 
 def _decide(state: State, at: float) -> tuple[State, tuple[Command, ...]]:
     state, gone = _forget(state)
+    if state.suspended and at >= state.suspended_until:  # what was refused may have been the moment's fault
+        state = replace(state, suspended={})
     tokens = min(BURST, state.tokens + max(0.0, at - state.refilled_at) * REFILL)
     state = replace(state, tokens=tokens, refilled_at=at)
     wanted = state.wanted
     if state.applying or wanted == state.applied:
-        return state, gone
+        return state, (*gone, WakeAt(state.suspended_until)) if state.suspended else gone
     if state.rejected and state.rejected.target == wanted and at < state.rejected.at + RETRY_REJECTED:
         return state, (*gone, WakeAt(state.rejected.at + RETRY_REJECTED))
     if tokens < 1:

@@ -197,7 +197,11 @@ def test_a_refused_registration_freezes_nobody() -> None:
     state, commands = play(state, Rejected(target, "no", 1.1))
     assert commands == [Apply(web())]
     assert state.problems == {"a": "nginx refused a config with it: no"}
-    state, commands = play(state, Applied(web(), 1.2), found("a", route="/b", at=2.0))
+    state, commands = play(state, Applied(web(), 1.2))
+    assert commands == [WakeAt(61.1)]
+    _, commands = play(state, Tick(61.1))
+    assert commands == [Apply(target)], "what was refused may have been the moment's fault"
+    state, _ = play(state, found("a", route="/b", at=2.0))
     assert [s.name for s in state.wanted.services] == ["web", "a"], "it asks for something else: another chance"
 
 
