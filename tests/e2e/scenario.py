@@ -6,6 +6,7 @@ and names it. Whatever it made is removed at its end, and where a check fails, t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -209,12 +210,19 @@ def eventually(condition: Callable[[], object], what: str, *, timeout: float = 2
     raise AssertionError(f"waited {timeout:g} s for {what}; last seen: {last!r}")
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(span: int = 1) -> int:
+    """The first of so many ports in a row that nobody has now."""
+    while True:
+        with contextlib.ExitStack() as probes:
+            first = probes.enter_context(socket.socket())
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            try:
+                for further in range(port + 1, port + span):
+                    probes.enter_context(socket.socket()).bind(("0.0.0.0", further))
+            except (OSError, OverflowError):
+                continue
+            return port
 
 
 def new_scenario(folder: Path, *, replicas: int = 1, extra: str = "") -> Scenario:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.scenario import Scenario, eventually
+from tests.e2e.scenario import Scenario, eventually, free_port
 
 pytestmark = pytest.mark.engine
 
@@ -90,7 +90,8 @@ def test_definition_changes(scenario: Scenario) -> None:
 
 def test_two_balancers(scenario: Scenario) -> None:
     """Each of two balancers has an entry of its own and is proven by itself."""
-    text = scenario.spec.read_text().replace(f"http: {scenario.port}", f"http: {scenario.port}\n  replicas: 2")
+    before, scenario.port = scenario.port, free_port(2)
+    text = scenario.spec.read_text().replace(f"http: {before}", f"http: {scenario.port}\n  replicas: 2")
     scenario.spec.write_text(text)
     scenario.stackctl("up", timeout=600)
     (web,) = scenario.verify()["services"]
