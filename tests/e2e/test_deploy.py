@@ -132,7 +132,8 @@ def test_image(running: Scenario) -> None:
     other = f"{running.name}:2"
     image = running.client.images.get(running.container("web", number(running)).image.id)
     own = image.tags[0]
-    built, _ = running.client.images.build(fileobj=io.BytesIO(f"FROM {own}\nENV RELEASE=2\n".encode()), tag=other)
+    dockerfile = io.BytesIO(f"FROM {own}\nENV RELEASE=2\n".encode())
+    built, _ = running.client.images.build(fileobj=dockerfile, tag=other, rm=True)  # else a container is left behind
     try:
         failed = running.stackctl("deploy", "web", "--image", f"{running.name}:none", code=5)
         assert f"with the image {running.name}:none: " in failed.stderr
