@@ -157,7 +157,8 @@ class _Deploying:
 
     async def _make(self, plan: Plan, seen: EngineState) -> None:
         try:
-            await asyncio.to_thread(make, self.observer.engine, plan, seen, self.asked.project.progress)
+            progress = self.asked.project.progress
+            await asyncio.to_thread(make, self.observer.engine, plan, seen, self.asked.desired, progress)
         except Unreachable:
             raise
         except StackctlError as error:  # an image that can't be had, a port that is taken

@@ -21,7 +21,7 @@ from stackctl.engine.compose import ComposeEngine
 from stackctl.errors import NotConverged
 from stackctl.ports import Progress
 
-STABLE = 0.5  # seconds that agreement must hold; what came before it was waited for already
+STABLE = 0.2  # seconds that agreement must hold; what came before it was waited for already
 READY = 60.0  # seconds for a part that was made anew in place
 PACE = 0.2
 
@@ -35,7 +35,7 @@ class Waiting:
     stable: float = STABLE
 
 
-def make(engine: ComposeEngine, plan: Plan, seen: EngineState, progress: Progress) -> None:
+def make(engine: ComposeEngine, plan: Plan, seen: EngineState, desired: Desired, progress: Progress) -> None:
     """The operations that make or revive instances; parts with an identity of their own one after the other."""
     for operation in plan.of("recreate"):
         progress.step(operation.instance, f"making it anew ({operation.cause})")
@@ -52,7 +52,11 @@ def make(engine: ComposeEngine, plan: Plan, seen: EngineState, progress: Progres
         more: Counter[str] = Counter()
         for operation in starting:
             more[operation.service] += operation.verb == "create"
-        engine.launch({service: len(seen.of(service)) + count for service, count in more.items()})
+        replicas = {service: len(seen.of(service)) + count for service, count in more.items()}
+        first = {workload.name for workload in desired.workloads if workload.first}
+        for stage in (replicas.keys() & first, replicas.keys() - first):
+            if stage:
+                engine.launch({service: count for service, count in replicas.items() if service in stage})
         for operation in starting:
             progress.step(operation.instance, "started")
 
@@ -83,7 +87,7 @@ async def launch(project: Project, desired: Desired, plan: Plan, seen: EngineSta
     then nothing was taken away.
     """
     engine = project.engine
-    make(engine, plan, seen, project.progress)
+    make(engine, plan, seen, desired, project.progress)
     async with Observer(project) as observer:
         await configure(observer, plan, desired, project.progress)
         await register_missing(observer, project)

@@ -74,7 +74,7 @@ def formatted(function: F) -> F:
 def waiting_options(function: F) -> F:
     """--wait, --timeout, --stable."""
     function = click.option(
-        "--stable", type=Duration(), default=0.5, metavar="TIME", help="How long agreement must hold.  [default: 500ms]"
+        "--stable", type=Duration(), default=0.2, metavar="TIME", help="How long agreement must hold.  [default: 200ms]"
     )(function)
     function = click.option(
         "--timeout", type=Duration(), default=120.0, metavar="TIME", help="How long to wait for it.  [default: 2m]"

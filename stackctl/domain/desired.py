@@ -42,7 +42,7 @@ class Workload:
     `link_local` is an address of its own on the stack's network that stays whatever the engine assigns; `address` is
     the one to assign, where the network has a subnet. `dns` are the servers for names that the engine does not know.
     `extra` is the spec's passthrough, in the engine's own keys. `live` are files like `configs` that may change while a
-    container runs.
+    container runs. `first` starts it before the others, because it waits by the clock.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Workload:
     capabilities: tuple[str, ...] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     live: Mapping[str, Any] = field(default_factory=dict)
+    first: bool = False
 
     @property
     def told(self) -> str:
@@ -76,7 +77,8 @@ class Workload:
     @property
     def digest(self) -> str:
         """Of everything that makes a container what it is; replicas do not, and what it can be told does not."""
-        parts = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("replicas", "live")}
+        others = ("replicas", "live", "first")
+        parts = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in others}
         text = json.dumps(parts, sort_keys=True, default=lambda value: {f: getattr(value, f) for f in value.__slots__})
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

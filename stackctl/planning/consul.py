@@ -53,8 +53,10 @@ def workloads(stack: Stack, registry: ConsulRegistry, image: str) -> tuple[Workl
     # Not `enable_local_script_checks`: that is for definitions in Consul's own files, and ours come over its API.
     scripts = {"enable_script_checks": True} if registry.script_checks else {}
     own = {"server": True, "bootstrap_expect": len(names), "retry_join": list(names), **scripts}
+    # An election waits for one to two seconds by the clock: all else is started meanwhile.
     servers = tuple(
-        _node(stack, name, f"{LINK_LOCAL}.{number}", image, own) for number, name in enumerate(names, start=1)
+        replace(_node(stack, name, f"{LINK_LOCAL}.{number}", image, own), first=True)
+        for number, name in enumerate(names, start=1)
     )
     ports = (Published(registry.ui, 8500, "127.0.0.1"),) if registry.ui else ()
     own = {"server": False, "retry_join": list(names), **_dns(registry), **scripts}
@@ -84,7 +86,7 @@ def _node(stack: Stack, name: str, address: str, image: str, own: dict[str, Any]
         # another one is taken out of the consensus and gets its vote back 10 s later, one server after the other.
         "advertise_addr": address,
         "ui": True,
-        "retry_interval": "1s",
+        "retry_interval": "250ms",
         # A restart is not a departure: an agent that leaves takes all of its registrations along.
         "leave_on_terminate": False,
         "skip_leave_on_interrupt": True,

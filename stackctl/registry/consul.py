@@ -86,6 +86,9 @@ class Consul:
 
     async def register(self, registration: Registration) -> None:
         """Write a registration; a maintenance mark and the state of its check stay as they are."""
+        # The agent takes it without a leader too, and passes it on as late as it likes: up to 15 s after there is one.
+        if not await self.get("/v1/status/leader"):
+            raise self._lost("the cluster has no leader")
         await self._ask("PUT", "/v1/agent/service/register", body=consul_json.service(registration))
 
     async def deregister(self, id: str) -> None:
