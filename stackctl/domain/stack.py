@@ -101,7 +101,8 @@ class Balancer:
     `http`, `https` and `tls` are published ports: plain, with TLS terminated here (by `certificate`, else by one from a
     local authority of stackctl's own), and with TLS passed on to the instance that the hello names. `tcp` are ports
     published for services that only the registry knows. `template` is the text of the user's own template. `empty` is
-    the status for a service without a passing instance.
+    the status for a service without a passing instance. `shutdown_timeout` is how long connections may go on in workers
+    of an older config.
     """
 
     replicas: int = 1
@@ -110,6 +111,7 @@ class Balancer:
     stub_status: bool = False
     connect_timeout: float = 0.5
     response_timeout: float = 60.0
+    shutdown_timeout: float = 3600.0
     https: int | None = None
     tls: int | None = None
     tcp: tuple[int, ...] = ()

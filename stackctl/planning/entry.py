@@ -59,7 +59,7 @@ def balancer_settings(stack: Stack) -> BalancerSettings:
         stub_status=stack.balancer.stub_status,
         connect_timeout=stack.balancer.connect_timeout,
         response_timeout=stack.balancer.response_timeout,
-        shutdown_timeout=max((service.stop_grace for service in stack.services), default=30.0),
+        shutdown_timeout=stack.balancer.shutdown_timeout,
         registry=registries.settings(stack),
         services=routed_services(stack),
         https=stack.balancer.https is not None,
@@ -116,6 +116,6 @@ def workload(stack: Stack, image: str, health: HealthCheck) -> Workload:
         volumes={"files": FILES} if told.files else {},
         published=entries(stack),
         health=health,
-        stop_grace=told.shutdown_timeout,
+        stop_grace=max((service.stop_grace for service in stack.services), default=30.0),
         capabilities=(),
     )

@@ -116,6 +116,10 @@ class BalancerSpec(Extensible):
         "60s",
         "How long an instance may be silent; then a request that is safe to repeat is asked of the next instance.",
     )
+    shutdown_timeout: Annotated[float, seconds(1.0, 604800.0)] = duration(
+        "1h",
+        "How long connections may go on in nginx workers of an older config: long requests, event streams, websockets.",
+    )
     files: list[FileSpec] = Field(default_factory=list, description="Files other than nginx's.")
     template: Annotated[str | None, fields.FOLDER] = Field(
         None, description="Your own Jinja2 template, given the same context."

@@ -85,6 +85,7 @@ def _balancer(spec: BalancerSpec, files: Files) -> Balancer:
         stub_status=spec.stub_status,
         connect_timeout=spec.connect_timeout,
         response_timeout=spec.response_timeout,
+        shutdown_timeout=spec.shutdown_timeout,
         https=spec.https,
         tls=spec.tls,
         tcp=tuple(spec.tcp),
