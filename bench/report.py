@@ -93,18 +93,8 @@ def _losing(values: dict[str, Any]) -> str:
                     ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(3)),
                 )
             )
-    heads = (
-        "",
-        "connections",
-        "lost",
-        "median round",
-        "p99, ms",
-        "longest, ms",
-        "gap, ms",
-        "command, s",
-        "of those lost",
-    )
-    return table(heads, rows)
+    heads = ("connections", "lost", "median round", "p99, ms", "longest, ms", "gap, ms", "command, s", "of those lost")
+    return table(("", *heads), rows)
 
 
 def _endurance(values: list[dict[str, Any]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -68,14 +69,13 @@ async def run(*command: str, env: Mapping[str, str] | None = None, cwd: Path | N
 
 
 def free_port(count: int = 1) -> int:
-    """A port that nobody listens on now, and so many in all from it on."""
+    """A port that nobody listens on now, and so many in all from it on; none that the kernel gives to clients."""
     while True:
-        with ExitStack() as listeners:
-            first = int(listeners.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1])
-            with suppress(OSError, OverflowError):
-                for more in range(1, count):
-                    listeners.enter_context(socket.create_server(("127.0.0.1", first + more)))
-                return first
+        first = random.randrange(20000, 30000)
+        with suppress(OSError), ExitStack() as listeners:
+            for port in range(first, first + count):
+                listeners.enter_context(socket.create_server(("", port)))
+            return first
 
 
 class Engine:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import aiohttp
 import pytest
@@ -235,8 +235,7 @@ def test_events_go_on_until_termination() -> None:
 async def talked(port: int, act: Callable[[], None]) -> list[aiohttp.WSMessage]:
     """A message and its echo over a websocket, then what comes after `act`."""
     async with aiohttp.ClientSession() as client, client.ws_connect(f"http://127.0.0.1:{port}/socket") as socket_:
-        await socket_.ping()
-        await socket_.send_str("hello " * 40)
+        await asyncio.gather(*(socket_.ping() for _ in range(20)), socket_.send_str("hello " * 40))
         seen = [await socket_.receive(5)]
         act()
         return [*seen, await socket_.receive(5)]

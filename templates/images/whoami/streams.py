@@ -38,7 +38,7 @@ def websocket(connection: socket.socket, stream: io.BufferedReader, woken: socke
     """Shake hands, then give messages back until the peer closes or SIGTERM comes."""
     connection.sendall(_handshake(request).encode())
     while True:
-        if woken in _ready(connection, woken, None):
+        if not _buffered(connection, stream) and woken in _ready(connection, woken, None):
             connection.sendall(_frame(CLOSE, GOING_AWAY.to_bytes(2, "big")))
             connection.settimeout(LAST)
             while _received(stream)[0] != CLOSE:
@@ -70,6 +70,16 @@ def _ready(connection: socket.socket, woken: socket.socket, seconds: float | Non
     """Which of the two has something to say within that time."""
     readable: list[socket.socket] = select.select([connection, woken], [], [], seconds)[0]
     return readable
+
+
+def _buffered(connection: socket.socket, stream: io.BufferedReader) -> bool:
+    """Whether there is more to read than the kernel knows of: two frames often come in one packet."""
+    patience = connection.gettimeout()
+    connection.setblocking(False)
+    try:
+        return bool(stream.peek(1))
+    finally:
+        connection.settimeout(patience)
 
 
 def _received(stream: io.BufferedReader) -> tuple[int, bytes]:
