@@ -41,7 +41,7 @@ async def measure(engine: Engine, into: Measured, rounds: int, names: Set[str], 
         say("up")
         into["up"] = await up_time(engine, rounds)
     if "endurance" in names:
-        into["endurance"] = await endurance(engine, rounds, say)
+        await endurance(engine, rounds, into.setdefault("endurance", []), say)
 
 
 async def _systems(engine: Engine, into: Measured, rounds: int, names: Set[str], *, peers: bool, say: Say) -> None:
