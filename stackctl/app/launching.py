@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from stackctl.app.draining import Victim, drain
 from stackctl.app.observing import Observer, running_balancers
 from stackctl.app.project import Project
 from stackctl.app.registering import OPERATOR, register_missing
+from stackctl.app.renewing import renew_balancers, renew_parts
 from stackctl.domain.desired import Desired
 from stackctl.domain.instance import EngineState
 from stackctl.domain.plan import Operation, Plan
@@ -22,8 +22,6 @@ from stackctl.errors import NotConverged
 from stackctl.ports import Progress
 
 STABLE = 0.2  # seconds that agreement must hold; what came before it was waited for already
-READY = 60.0  # seconds for a part that was made anew in place
-PACE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +34,7 @@ class Waiting:
 
 
 def make(engine: ComposeEngine, plan: Plan, seen: EngineState, desired: Desired, progress: Progress) -> None:
-    """The operations that make or revive instances; parts with an identity of their own one after the other."""
-    for operation in plan.of("recreate"):
-        progress.step(operation.instance, f"making it anew ({operation.cause})")
-        engine.recreate(operation.service)
-        _await_serving(engine, operation)
+    """The operations that make or revive instances."""
     for operation in plan.of("unpause"):
         engine.unpause(operation.instance)
         progress.step(operation.instance, f"unpaused ({operation.cause})")
@@ -87,8 +81,10 @@ async def launch(project: Project, desired: Desired, plan: Plan, seen: EngineSta
     then nothing was taken away.
     """
     engine = project.engine
-    make(engine, plan, seen, desired, project.progress)
     async with Observer(project) as observer:
+        await renew_parts(observer, plan, desired)
+        make(engine, plan, seen, desired, project.progress)
+        await renew_balancers(observer, plan, desired)
         await configure(observer, plan, desired, project.progress)
         await register_missing(observer, project)
         if plan.of("drain") and plan.of("create", "start", "unpause"):
@@ -140,13 +136,3 @@ def _victims(operations: Iterable[Operation], seen: EngineState, desired: Desire
         workload = desired.workload(operation.service)
         grace = workload.stop_grace if workload else 10.0
         yield Victim(instances[operation.instance], grace, operation.cause)
-
-
-def _await_serving(engine: ComposeEngine, operation: Operation) -> None:
-    deadline = time.monotonic() + READY
-    while not any(i.id == operation.instance and i.serving for i in engine.observe().instances):
-        if time.monotonic() > deadline:
-            raise NotConverged(
-                "part-not-ready", f"{operation.instance} is not healthy {READY:g} s after it was made anew"
-            )
-        time.sleep(PACE)

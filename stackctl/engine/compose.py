@@ -59,9 +59,19 @@ class ComposeEngine:
         scales = [word for service, count in replicas.items() for word in ("--scale", f"{service}={count}")]
         self._compose("launch-failed", *LAUNCH, *scales, *replicas)
 
-    def recreate(self, service: str) -> None:
-        """Make a workload's containers anew, on the same volumes."""
-        self._compose("recreate-failed", *RECREATE, service)
+    def recreate(self, service: str, id: str, grace: float) -> None:
+        """Make one of a workload's containers anew, under its name and on the same volumes.
+
+        Compose has no word for one of several: it makes all anew that are not up to date. But it counts on from the
+        highest number there is, so the last one can be removed (SIGTERM, `grace` seconds) and gets its number back.
+        """
+        members = self.observe().of(service)
+        last = max((instance.id for instance in members), key=lambda name: (len(name), name), default=id)
+        if len(members) > 1 and id == last:
+            self.remove(id, grace)
+            self.launch({service: len(members)})
+        else:
+            self._compose("recreate-failed", *RECREATE, "--scale", f"{service}={max(len(members), 1)}", service)
 
     def unpause(self, id: str) -> None:
         """Let a paused container go on."""

@@ -15,8 +15,9 @@ def reconcile(
     """The operations, in order: what makes instances first, then what takes them away.
 
     An instance of a service whose definition changed gets a replacement before it is drained; parts with an identity of
-    their own (Consul nodes, agents) are made anew in place. `told` are the digests, by workload, of what running parts
-    were told last; a part of which nothing is known is told again. Canaries go, unless `canaries` lets them be.
+    their own (Consul nodes, agents, balancers) are made anew in place, one after the other. `told` are the digests, by
+    workload, of what running parts were told last; a part of which nothing is known is told again. Canaries go, unless
+    `canaries` lets them be.
     """
     operations = [
         operation
@@ -48,11 +49,14 @@ def _workload(stack: str, workload: Workload, seen: EngineState, *, canaries: bo
         counted = tuple(instance for instance in existing if not (canaries and instance.canary))
         yield from _service(workload, counted, _numbers(stack, workload, existing))
         return
-    for instance in existing[: workload.replicas]:
+    kept = existing[: workload.replicas]
+    for instance in kept:
+        if instance.digest == workload.digest:
+            yield from _revive(instance)
+    # The last first: it gets its number back while the others go on, and what is left is up to date then.
+    for instance in sorted(kept, key=lambda i: -_number(i.id)):
         if instance.digest != workload.digest:
             yield Operation("recreate", workload.name, instance.id, f"the definition of {workload.name} changed")
-        else:
-            yield from _revive(instance)
     yield from _missing(stack, workload, existing, workload.replicas - len(existing))
     yield from _surplus(workload, existing[workload.replicas :], len(existing))
 

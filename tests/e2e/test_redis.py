@@ -86,6 +86,25 @@ def test_scaling_loses_nothing(running: Scenario) -> None:
     assert (report.lost, dict(report.reasons)) == (0, {})
 
 
+def test_deployed(running: Scenario) -> None:
+    """Whoever registers himself is replaced as everybody is: nothing is lost, and what ends at once is rolled back."""
+    before = running.instances("webapp")
+    report = under_load(running, lambda: running.stackctl("deploy", "webapp", "--force"), keep=False, rate=200)
+    assert (report.lost, dict(report.reasons)) == (0, {})
+    now = running.instances("webapp")
+    assert len(now) == 3 and not set(now) & set(before)
+    text = running.spec.read_text()
+    ending = ', compose: {entrypoint: ["sh", "-c", "echo no such table: orders; exit 3"]}}'
+    running.spec.write_text(text.rstrip().removesuffix("}") + ending + "\n")
+    results = []
+    report = under_load(running, lambda: results.append(running.stackctl("deploy", "webapp", code=5)), keep=True)
+    running.spec.write_text(text)
+    assert (report.lost, dict(report.reasons)) == (0, {})
+    assert "no such table: orders" in results[0].stderr
+    assert running.instances("webapp") == now
+    assert running.verify()["converged"]
+
+
 def test_stopped_by_hand(running: Scenario) -> None:
     """An instance that somebody stops has deregistered before its app ends: no request is lost."""
     victim = running.instances("webapp")[-1]

@@ -93,6 +93,14 @@ def test_parts_are_made_anew_in_place() -> None:
     assert text == "recreate shop-consul-1-1  (the definition of consul-1 changed)"
 
 
+def test_balancers_are_made_anew_last_first() -> None:
+    """The last of several gets its number back while the others go on."""
+    lb = next(w for w in topology(stack(), IMAGES).workloads if w.name == "lb")
+    seen = EngineState(tuple(instance(n, service="lb", role="balancer", digest="old") for n in (1, 2)))
+    text = str(reconcile(Desired("shop", (replace(lb, replicas=2),)), seen, {"lb": lb.told}))
+    assert [line.split()[:2] for line in text.splitlines()] == [["recreate", "shop-lb-2"], ["recreate", "shop-lb-1"]]
+
+
 def test_first_launch() -> None:
     """The first plan of a stack creates its parts in the order in which they start."""
     text = str(reconcile(topology(stack(2), IMAGES), EngineState()))

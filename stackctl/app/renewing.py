@@ -1,0 +1,63 @@
+"""Parts with an identity of their own (Consul nodes, agents, balancers) are made anew in place, one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+from stackctl.app.observing import Observer
+from stackctl.domain.desired import Desired
+from stackctl.domain.plan import Operation, Plan
+from stackctl.errors import NotConverged
+from stackctl.planning.entry import BALANCER, routed_services
+from stackctl.verifying.following import behind
+
+READY = 60.0  # seconds for a part that was made anew
+PACE = 0.1
+
+
+async def renew_parts(observer: Observer, plan: Plan, desired: Desired) -> None:
+    """Every part that is no balancer; raises `NotConverged` where one does not come back."""
+    await _renew(observer, (o for o in plan.of("recreate") if o.service != BALANCER), desired)
+
+
+async def renew_balancers(observer: Observer, plan: Plan, desired: Desired) -> None:
+    """Each only when the one before serves again: healthy, with exactly what the registry has, which must run by now.
+
+    Raises `NotConverged` where one does not: those after it stay as they are and go on serving.
+    """
+    await _renew(observer, (o for o in plan.of("recreate") if o.service == BALANCER), desired)
+
+
+async def _renew(observer: Observer, operations: Iterable[Operation], desired: Desired) -> None:
+    for operation in operations:
+        workload = desired.workload(operation.service)
+        grace = workload.stop_grace if workload else 0.0
+        observer.project.progress.step(operation.instance, f"making it anew ({operation.cause})")
+        await asyncio.to_thread(observer.engine.recreate, operation.service, operation.instance, grace)
+        await _serves_again(observer, operation)
+
+
+async def _serves_again(observer: Observer, operation: Operation) -> None:
+    deadline = time.monotonic() + READY
+    while lacking := await _lacking(observer, operation):
+        if time.monotonic() > deadline:
+            raise NotConverged(
+                "part-not-ready",
+                f"{operation.instance}, {READY:g} s after it was made anew: {lacking}",
+                hint="what was to follow stays as it was; see stackctl status",
+            )
+        await asyncio.sleep(PACE)
+
+
+async def _lacking(observer: Observer, operation: Operation) -> str:
+    """In words, what it lacks to serve; empty where nothing."""
+    state = await asyncio.to_thread(observer.engine.observe)
+    found = next((instance for instance in state.instances if instance.id == operation.instance), None)
+    if found is None or not found.serving:
+        return f"it is {found.condition if found else 'gone'}"
+    if found.role != "balancer":
+        return ""
+    seen = await observer.observe(with_traffic=False)
+    return behind(found.id, routed_services(observer.project.stack), seen)
