@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -17,9 +16,8 @@ from stackctl.domain.desired import Desired
 from stackctl.domain.instance import EngineState
 from stackctl.domain.plan import Operation, Plan
 from stackctl.domain.verdict import Expectation, Verdict
-from stackctl.engine.compose import ComposeEngine
 from stackctl.errors import NotConverged
-from stackctl.ports import Progress
+from stackctl.ports import Engine, Progress
 
 STABLE = 0.5  # seconds that agreement must hold; what came before it was waited for already
 READY = 60.0  # seconds for a part that was made anew in place
@@ -35,24 +33,22 @@ class Waiting:
     stable: float = STABLE
 
 
-def make(engine: ComposeEngine, plan: Plan, seen: EngineState, progress: Progress) -> None:
+def make(engine: Engine, plan: Plan, seen: EngineState, progress: Progress) -> None:
     """The operations that make or revive instances; parts with an identity of their own one after the other."""
     for operation in plan.of("recreate"):
         progress.step(operation.instance, f"making it anew ({operation.cause})")
-        engine.recreate(operation.service)
+        engine.recreate(operation)
         _await_serving(engine, operation)
+    here = {instance.id: instance for instance in seen.instances}
     for operation in plan.of("unpause"):
-        engine.unpause(operation.instance)
+        engine.unpause(here[operation.instance])
         progress.step(operation.instance, f"unpaused ({operation.cause})")
     starting = plan.of("create", "start")
     if starting:
         for operation in starting:
             doing = "creating" if operation.verb == "create" else "starting"
             progress.step(operation.instance, f"{doing} ({operation.cause})")
-        more: Counter[str] = Counter()
-        for operation in starting:
-            more[operation.service] += operation.verb == "create"
-        engine.launch({service: len(seen.of(service)) + count for service, count in more.items()})
+        engine.launch(starting, seen)
         for operation in starting:
             progress.step(operation.instance, "started")
 
@@ -71,8 +67,9 @@ async def take_away(observer: Observer, plan: Plan, seen: EngineState, desired: 
     leaving = plan.of("drain")
     if leaving:
         await drain(observer, list(_victims(leaving, seen, desired)), progress)
+    here = {instance.id: instance for instance in seen.instances}
     for operation in plan.of("remove"):
-        await asyncio.to_thread(observer.engine.remove, operation.instance, 10.0)
+        await asyncio.to_thread(observer.engine.remove, here[operation.instance], 10.0)
         progress.step(operation.instance, f"removed ({operation.cause})")
 
 
@@ -120,7 +117,7 @@ async def lift_marks(observer: Observer, plan: Plan, progress: Progress) -> None
     catalogs = (await observer.observe(with_traffic=False)).catalogs.values()
     for entry in (entry for catalog in catalogs for entry in catalog.entries if entry.draining):
         if entry.id not in leaving and not entry.drain_reason.startswith(OPERATOR):
-            await observer.maintain(entry.registration, None)
+            await observer.maintain(entry, None)
             progress.step(entry.id, "drain mark of an interrupted command lifted")
 
 
@@ -138,7 +135,7 @@ def _victims(operations: Iterable[Operation], seen: EngineState, desired: Desire
         yield Victim(instances[operation.instance], grace, operation.cause)
 
 
-def _await_serving(engine: ComposeEngine, operation: Operation) -> None:
+def _await_serving(engine: Engine, operation: Operation) -> None:
     deadline = time.monotonic() + READY
     while not any(i.id == operation.instance and i.serving for i in engine.observe().instances):
         if time.monotonic() > deadline:
