@@ -75,6 +75,7 @@ def _entry(service: str, raw: Json) -> CatalogEntry:
         weight=_weight(meta.get(WEIGHT_META, (own.get("Weights") or {}).get("Passing", 1))),
         tags=tuple(own.get("Tags") or ()),
         meta=tuple(sorted((key, value) for key, value in meta.items() if key not in OWN_META)),
+        holder=str(raw["Node"].get("Node", "")),
     )
 
 
