@@ -13,7 +13,17 @@ import socket
 from listener import Refused
 from wire import Request
 
-EVENTS = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+EVENTS = "\r\n".join(
+    (
+        "HTTP/1.1 200 OK",
+        "Content-Type: text/event-stream",
+        "Cache-Control: no-store",
+        "X-Accel-Buffering: no",  # or nginx holds events back once its first buffer is full
+        "Connection: close",
+        "",
+        "",
+    )
+)
 KEY_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 GOING_AWAY = 1001
