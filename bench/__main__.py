@@ -4,6 +4,7 @@
 --only NAME    one measurement, may be repeated; names: turnover losing replacing killing memory
                proving leader up starting endurance
 --no-peers     stackctl alone
+--write        into the documentation after fewer rounds too
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ RESULTS = Path(__file__).parent / "results"
 ENOUGH = 10  # rounds that a published median needs
 
 
-async def main(rounds: int, names: frozenset[str], *, peers: bool) -> None:
+async def main(rounds: int, names: frozenset[str], *, peers: bool, always: bool) -> None:
     """Measure, tell, write; whatever was made is removed, also when interrupted."""
     task = asyncio.current_task()
     assert task is not None
@@ -58,7 +59,7 @@ async def main(rounds: int, names: frozenset[str], *, peers: bool) -> None:
     texts = tables(about, measured)
     for name, text in texts.items():
         print(f"\n{name}\n{text}")
-    if rounds >= ENOUGH and peers:
+    if (rounds >= ENOUGH or always) and peers:
         write(texts)
     else:
         say("docs/benchmarks.md stays as it is: it is written from 10 rounds on, and with peers")
@@ -76,9 +77,11 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=ENOUGH)
     parser.add_argument("--only", action="append", choices=NAMES)
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     try:
-        asyncio.run(main(given.rounds, frozenset(given.only or NAMES), peers=not given.no_peers))
+        names = frozenset(given.only or NAMES)
+        asyncio.run(main(given.rounds, names, peers=not given.no_peers, always=given.write))
     except asyncio.CancelledError as error:
         if not error.args:
             raise  # nobody interrupted: something is wrong
