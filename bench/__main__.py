@@ -1,7 +1,8 @@
 """`python -m bench`: measure stackctl and its peers in one run, print the tables, write them into docs/benchmarks.md.
 
 --rounds N     rounds of every measurement (default 10; the documentation is rewritten from 10 on)
---only NAME    one measurement, may be repeated; names: turnover losing memory proving leader up starting
+--only NAME    one measurement, may be repeated; names: turnover losing replacing killing memory
+               proving leader up starting endurance
 --no-peers     stackctl alone
 """
 

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Self
 
 TIMEOUT = 10.0  # seconds, after which a request counts as lost
@@ -24,6 +25,7 @@ class Report:
     lost: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
+    answered: list[float] = field(default_factory=list)  # when good answers were complete, monotonic
 
     def __add__(self, other: Report) -> Report:
         return Report(
@@ -31,6 +33,7 @@ class Report:
             self.lost + other.lost,
             self.reasons + other.reasons,
             self.latencies + other.latencies,
+            self.answered + other.answered,
         )
 
     @property
@@ -43,6 +46,11 @@ class Report:
     def longest(self) -> float:
         """The longest wait for an answer."""
         return max(self.latencies, default=0.0)
+
+    @property
+    def gap(self) -> float:
+        """The longest time in which nobody got a good answer."""
+        return max((late - early for early, late in pairwise(sorted(self.answered))), default=0.0)
 
 
 class Client:
@@ -59,7 +67,7 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         self._close()
 
-    async def request(self, method: str) -> int:
+    async def request(self, method: str, path: str = "/") -> int:
         """Send one request and read the whole answer; its status. Raises where there is none."""
         if self._streams is None or self._streams[0].at_eof():
             self._close()  # the server said in time that it is done with this connection: that loses nothing
@@ -67,7 +75,8 @@ class Client:
         reader, writer = self._streams
         body = BODY if method == "POST" else b""
         connection = "keep-alive" if self._keep else "close"
-        head = f"{method} / HTTP/1.1\r\nHost: bench\r\nConnection: {connection}\r\nContent-Length: {len(body)}\r\n\r\n"
+        headers = f"Host: bench\r\nConnection: {connection}\r\nContent-Length: {len(body)}\r\n"
+        head = f"{method} {path} HTTP/1.1\r\n{headers}\r\n"
         try:
             writer.write(head.encode() + body)
             status, closes = await self._answer(reader)
@@ -128,4 +137,6 @@ async def _measured(client: Client, method: str, report: Report) -> None:
         if status >= 500:
             report.lost += 1
             report.reasons[f"{method} status {status}"] += 1
+        else:
+            report.answered.append(time.monotonic())
     report.latencies.append(time.monotonic() - began)

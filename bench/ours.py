@@ -78,6 +78,9 @@ class Ours(System):
     async def scale(self, replicas: int) -> None:
         await self.stack.stackctl("scale", f"web={replicas}")
 
+    async def replace(self) -> None:
+        await self.stack.stackctl("deploy", "web", "--force")
+
 
 @asynccontextmanager
 async def ours(engine: Engine) -> AsyncIterator[Ours]:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from bench.losing import WAYS
 from bench.table import milliseconds, seconds, table
 
-NAMES = ("turnover", "losing", "memory", "proving", "leader", "up", "starting")
+NAMES = ("turnover", *WAYS, "memory", "proving", "leader", "up", "starting", "endurance")
 # Measured once on such a machine by hand, medians of 10; its registrator can't be had through the Go module proxy.
 TRIO = "registrator + consul-template + nginx"
 MIB = 2**20
@@ -21,8 +22,11 @@ def tables(about: dict[str, Any], measured: dict[str, Any]) -> dict[str, str]:
     if values := measured.get("turnover"):
         found["turnover"] = _turnover(values)
         found["steps"] = _steps(values)
-    if values := measured.get("losing"):
-        found["losing"] = _losing(values)
+    for way in WAYS:
+        if values := measured.get(way):
+            found[way] = _losing(values)
+    if values := measured.get("endurance"):
+        found["endurance"] = _endurance(values)
     if values := measured.get("leader"):
         found["leader"] = _leader(values)
     if values := measured.get("memory"):
@@ -40,7 +44,7 @@ def tables(about: dict[str, Any], measured: dict[str, Any]) -> dict[str, str]:
 def _turnover(values: dict[str, Any]) -> str:
     rows = []
     for name, found in values.items():
-        if name == "steps":
+        if name in ("steps", "ways"):
             continue
         if "missing" in found:
             rows.append((name, f"left out: {found['missing']}", "", ""))
@@ -61,6 +65,8 @@ def _steps(values: dict[str, Any]) -> str:
     for name, step in {"app": "the sample app alone: start until it answers", "nginx -t": "`nginx -t` alone"}.items():
         if name in found:
             rows.append((step, milliseconds(found[name])))
+    for way, times in values.get("ways", {}).items():
+        rows.append((f"leaving after `docker {way}`, all of it", milliseconds(times)))
     return table(("step", "ms"), rows)
 
 
@@ -68,7 +74,7 @@ def _losing(values: dict[str, Any]) -> str:
     rows = []
     for name, found in values.items():
         if "missing" in found:
-            rows.append((name, f"left out: {found['missing']}", "", "", "", "", ""))
+            rows.append((name, f"left out: {found['missing']}", *[""] * 6))
             continue
         for kind, reports in found.items():
             reasons: Counter[str] = Counter()
@@ -82,10 +88,40 @@ def _losing(values: dict[str, Any]) -> str:
                     f"{median(r['lost'] for r in reports):g} of {median(r['sent'] for r in reports):g}",
                     milliseconds([r["p99"] for r in reports]),
                     f"{max(r['longest'] for r in reports) * 1000:.0f}",
+                    f"{max(r['gap'] for r in reports) * 1000:.0f}" if "gap" in reports[0] else "",
+                    f"{median(r['seconds'] for r in reports):.1f}" if "seconds" in reports[0] else "",
                     ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(3)),
                 )
             )
-    return table(("", "connections", "lost", "median round", "p99, ms", "longest, ms", "of those lost"), rows)
+    heads = ("connections", "lost", "median round", "p99, ms", "longest, ms", "gap, ms", "command, s", "of those lost")
+    return table(("", *heads), rows)
+
+
+def _endurance(values: list[dict[str, Any]]) -> str:
+    rows, all_of_them = [], {"sent": 0, "lost": 0}
+    for name in dict.fromkeys(one["what"] for one in values):
+        ones = [one for one in values if one["what"] == name]
+        lost = sum(one["lost"] for one in ones)
+        for key in all_of_them:
+            all_of_them[key] += sum(one[key] for one in ones)
+        rows.append(
+            (
+                name,
+                f"{lost} of {sum(one['sent'] for one in ones)}",
+                *(_kept([one["streams"][kind] for one in ones]) for kind in ("long", "events", "socket", "tcp")),
+                milliseconds([one["p99"] for one in ones]),
+                f"{max(one['gap'] for one in ones) * 1000:.0f}",
+                seconds([one["seconds"] for one in ones]),
+            )
+        )
+    rows.append(("**in all**", f"**{all_of_them['lost']} of {all_of_them['sent']}**", *[""] * 7))
+    heads = ("", "lost", "10 s requests", "event streams", "websockets", "tcp", "p99, ms", "gap, ms", "command, s")
+    return table(heads, rows)
+
+
+def _kept(counts: Sequence[dict[str, int]]) -> str:
+    """`cut of begun`."""
+    return f"{sum(c['cut'] for c in counts)} of {sum(c['begun'] for c in counts)}"
 
 
 def _leader(values: dict[str, Any]) -> str:

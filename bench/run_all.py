@@ -8,7 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from bench import leader as leaders
-from bench.losing import losing
+from bench.endurance import endurance
+from bench.losing import WAYS, losing
 from bench.memory import memory
 from bench.ours import Ours, ours, stack
 from bench.peers.consul_template import ConsulTemplate, consul_template
@@ -19,10 +20,10 @@ from bench.running import Engine, Failed, Missing
 from bench.starting import starting
 from bench.steps import app_start, nginx_test, steps
 from bench.system import System
-from bench.turnover import turnover
+from bench.turnover import ENDS, turnover
 from bench.up_time import up_time
 
-OF_SYSTEMS = {"turnover", "losing", "memory"}
+OF_SYSTEMS = {"turnover", *WAYS, "memory"}
 Say = Callable[[str], None]
 Measured = dict[str, Any]
 
@@ -39,6 +40,8 @@ async def measure(engine: Engine, into: Measured, rounds: int, names: Set[str], 
     if "up" in names:
         say("up")
         into["up"] = await up_time(engine, rounds)
+    if "endurance" in names:
+        await endurance(engine, rounds, into.setdefault("endurance", []), say)
 
 
 async def _systems(engine: Engine, into: Measured, rounds: int, names: Set[str], *, peers: bool, say: Say) -> None:
@@ -55,9 +58,9 @@ async def _systems(engine: Engine, into: Measured, rounds: int, names: Set[str],
         return
     await _peer(traefik(engine, images["web"]), Traefik.name, into, rounds, names, say=say)
     await _peer(consul_template(engine), ConsulTemplate.name, into, rounds, names, say=say)
-    if "losing" in names:
+    if names & WAYS.keys():
         made = static_nginx(engine, images["web"], images["lb"])
-        await _peer(made, StaticNginx.name, into, rounds, {"losing"}, say=say)
+        await _peer(made, StaticNginx.name, into, rounds, names & WAYS.keys(), say=say)
 
 
 async def _peer(
@@ -85,11 +88,15 @@ async def _system(system: System, into: Measured, rounds: int, names: Set[str], 
         }
         if isinstance(system, Ours):
             found["steps"] = steps(system, lives)
-    if "losing" in names:
-        found = into.setdefault("losing", {}).setdefault(system.name, {})
+            found["ways"] = {}
+            for way in ENDS:
+                say(f"leaving by {way}: {system.name}")
+                found["ways"][way] = [life.leaving for life in await turnover(system, rounds, way)]
+    for way in (way for way in WAYS if way in names):
+        found = into.setdefault(way, {}).setdefault(system.name, {})
         for kind, keep in (("keep-alive", True), ("fresh", False)):
-            say(f"losing, {kind}: {system.name}")
-            found[kind] = await losing(system, rounds, keep=keep)
+            say(f"{way}, {kind}: {system.name}")
+            found[kind] = await losing(system, rounds, way, keep=keep)
     if "memory" in names and system.parts:
         into.setdefault("memory", {})[system.name] = memory(system)
 

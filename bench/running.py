@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,14 @@ async def run(*command: str, env: Mapping[str, str] | None = None, cwd: Path | N
     return Done(took, out.decode(errors="replace"))
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def free_port(count: int = 1) -> int:
+    """A port that nobody listens on now, and so many in all from it on; none that the kernel gives to clients."""
+    while True:
+        first = random.randrange(20000, 30000)
+        with suppress(OSError), ExitStack() as listeners:
+            for port in range(first, first + count):
+                listeners.enter_context(socket.create_server(("", port)))
+            return first
 
 
 class Engine:
@@ -92,7 +97,7 @@ class Engine:
         found = self.client.containers.list(filters={"label": labels})
         return sorted(found, key=lambda container: str(container.name))
 
-    def twin(self, project: str, number: int, service: str = "web", *, labelled: bool = True) -> Container:
+    def twin(self, project: str, number: int | str, service: str = "web", *, labelled: bool = True) -> Container:
         """One more container like those of a service, not started: for Compose it does not exist.
 
         Without labels no registrator cares for it.

@@ -43,3 +43,7 @@ class System(ABC):
     @abstractmethod
     async def scale(self, replicas: int) -> None:
         """Change the number of instances of `web` the way its users do, and return when that is done."""
+
+    @abstractmethod
+    async def replace(self) -> None:
+        """Replace every instance of `web` by a new one the way its users do."""

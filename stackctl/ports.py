@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
 from stackctl.domain.catalog import Catalog, Names, Registration, Values
+from stackctl.domain.instance import EngineState, Instance, Run
+from stackctl.domain.plan import Operation
 
 
 class Registry(Protocol):
@@ -41,6 +45,90 @@ class Registry(Protocol):
 
     async def maintain(self, id: str, reason: str | None) -> None:
         """Put a registration into maintenance with a reason, or take it out with None."""
+        ...
+
+
+class Probe(Protocol):
+    """A conversation with the probe in one instance's container; one question at a time."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be asked."""
+        ...
+
+    async def ask(self, question: str, *, timeout: float = 15.0, **words: Any) -> Any:
+        """One question; raises `StackctlError` where no answer comes in `timeout` s, `NotConverged` where a fixed list
+        would have to change."""
+        ...
+
+
+class Engine(Protocol):
+    """What runs a stack's containers, on one machine or on several. Makes no decision: it does what it is told, says
+    what failed, and raises `Unreachable` where nothing answers."""
+
+    def observe(self) -> EngineState:
+        """What there is of the stack now. Of several machines those that do not answer are told, and are no error."""
+        ...
+
+    def check(self) -> None:
+        """Whether the stack's rendered files are accepted; raises `SpecError` and changes nothing."""
+        ...
+
+    def has_images(self, tags: Iterable[str]) -> set[str]:
+        """Those of the tags that are wherever instances may run."""
+        ...
+
+    def send_images(self, tags: Iterable[str], progress: Progress) -> None:
+        """Bring images from this machine's engine to wherever they are lacking and could be needed."""
+        ...
+
+    def build(self, service: str) -> None:
+        """Build the image of a service that has a folder."""
+        ...
+
+    def launch(self, operations: Iterable[Operation], seen: EngineState) -> None:
+        """Create and start what these operations say; whatever else runs stays as it is. `seen` is what was there."""
+        ...
+
+    def recreate(self, operation: Operation, grace: float) -> None:
+        """Make an instance anew from its changed definition, in place, under its name and on the same volumes; it may
+        take `grace` seconds to end."""
+        ...
+
+    def unpause(self, instance: Instance) -> None:
+        """Let a paused instance go on."""
+        ...
+
+    def remove(self, instance: Instance, grace: float) -> None:
+        """Stop one instance (SIGTERM, `grace` seconds) and remove it; one that is gone is no error."""
+        ...
+
+    def run_of(self, instance: Instance) -> Run:
+        """How an instance's runs ended so far; that of one that is gone never did."""
+        ...
+
+    def last_words(self, instance: Instance, lines: int) -> str:
+        """The end of what an instance printed."""
+        ...
+
+    def down(self, *, volumes: bool) -> None:
+        """Remove everything of the stack, volumes only where asked; works without its files too."""
+        ...
+
+    def logs(self, services: Iterable[str], *, tail: str, follow: bool) -> Iterator[str]:
+        """The instances' output, line by line; of all services where none is named."""
+        ...
+
+    def holder(self, port: int) -> str:
+        """Who else has a port that is to be published, in words; empty where it can be had."""
+        ...
+
+    def inside(self, instance: Instance) -> AbstractAsyncContextManager[Probe]:
+        """A conversation with the probe in an instance's container, wherever it runs."""
+        ...
+
+    def address(self, instance: Instance) -> str:
+        """Where the instance's published ports are reached from here."""
         ...
 
 

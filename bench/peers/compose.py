@@ -31,6 +31,10 @@ class Project:
         """The way to scale with Compose alone."""
         await self.compose("up", "--detach", "--no-recreate", "--scale", f"web={replicas}")
 
+    async def replace(self, replicas: int) -> None:
+        """The way to replace containers with Compose alone."""
+        await self.compose("up", "--detach", "--force-recreate", "--no-deps", "--scale", f"web={replicas}", "web")
+
 
 @asynccontextmanager
 async def project(model: Mapping[str, Any], files: Mapping[str, str]) -> AsyncIterator[Project]:

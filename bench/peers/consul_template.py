@@ -64,6 +64,9 @@ class ConsulTemplate(System):
     async def scale(self, replicas: int) -> None:
         await self._compose.scale(replicas)
 
+    async def replace(self) -> None:
+        await self._compose.replace(len(self.engine.all_of_service(self.project, "web")))
+
 
 @asynccontextmanager
 async def consul_template(engine: Engine) -> AsyncIterator[ConsulTemplate]:

@@ -44,6 +44,10 @@ class StaticNginx(System):
         if more:
             await self._compose.compose("exec", "lb", "nginx", "-s", "reload")
 
+    async def replace(self) -> None:
+        await self._compose.replace(len(self.engine.all_of_service(self.project, "web")))
+        await self._compose.compose("exec", "lb", "nginx", "-s", "reload")
+
 
 @asynccontextmanager
 async def static_nginx(engine: Engine, whoami: str, nginx: str) -> AsyncIterator[StaticNginx]:

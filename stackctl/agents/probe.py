@@ -1,4 +1,5 @@
-"""The probe: answers questions about the stack from inside its network, one JSON line each.
+"""The probe: answers questions about the stack from inside its network, one JSON line each. Beside a registrator there
+is no nginx to be asked about; whatever is about the registry it answers there too.
 
 A question is {"ask": NAME, …}; NAME is a method of `Answers`, the rest are its words. It ends when its input does.
 """
@@ -157,7 +158,7 @@ async def health(host: str) -> dict[str, Any]:
 
 async def main() -> None:
     """Answer until the input ends."""
-    async with open_registry(settings.balancer().registry) as registry:
+    async with open_registry(settings.known_registry()) as registry:
         known = Answers(registry, Nginx())
         loop = asyncio.get_running_loop()
         while line := await loop.run_in_executor(None, sys.stdin.readline):

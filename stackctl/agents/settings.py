@@ -40,6 +40,11 @@ def balancer(given: str | None = None) -> BalancerSettings:
     )
 
 
+def known_registry() -> RegistrySettings:
+    """The registry that the agent in this container works with, whichever agent that is."""
+    return balancer().registry if BALANCER.exists() else registry()
+
+
 def registry(path: Path = REGISTRY) -> RegistrySettings:
     """The settings that were rendered for an agent that needs the registry only."""
     return _registry(json.loads(path.read_text()))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from stackctl.app.observing import running_balancers
 from stackctl.app.project import Project
-from stackctl.engine.inside import Inside
 from stackctl.errors import Unreachable, UsageError
 from stackctl.planning.entry import BALANCER
 from stackctl.spec.find import names_stack
@@ -47,7 +46,7 @@ def config(project: Project, balancer: str | None) -> RunningText:
         raise UsageError("no-such-balancer", f"no balancer {balancer!r} runs", hint=hint)
 
     async def ask() -> RunningText:
-        async with Inside(chosen[0].container) as probe:
+        async with project.engine.inside(chosen[0]) as probe:
             answer = await probe.ask("config")
             return RunningText(chosen[0].id, answer["revision"], answer["text"])
 

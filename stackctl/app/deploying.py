@@ -17,6 +17,7 @@ from stackctl.app.draining import Victim, drain
 from stackctl.app.images import build_own, ensure_images
 from stackctl.app.launching import Waiting, lift_marks, make
 from stackctl.app.observing import Observer
+from stackctl.app.planned import observed
 from stackctl.app.project import Project, complete
 from stackctl.app.registering import register_missing
 from stackctl.app.up import UpResult
@@ -43,7 +44,7 @@ class Failing(Exception):
 
 def plan_deploy(project: Project, request: Request) -> Plan:
     """What `deploy` would do, if everything goes well; changes nothing."""
-    return deployment(complete(project), request, project.engine.observe()).plan
+    return deployment(complete(project), request, observed(project)).plan
 
 
 def deploy(project: Project, request: Request, waiting: Waiting, *, images: str) -> UpResult:
@@ -52,7 +53,7 @@ def deploy(project: Project, request: Request, waiting: Waiting, *, images: str)
     Raises `RolledBack` where a new instance does not come to serve, with the end of what it said.
     """
     with project.workspace.lock("deploy"):
-        asked = deployment(complete(project), request, project.engine.observe())
+        asked = deployment(complete(project), request, observed(project))
         ensure_images(asked.project, asked.own_images, policy=images)
         rendered = Files.kept(asked)
         if not request.abort:
@@ -104,8 +105,8 @@ class _Deploying:
         """Undo it: what is new leaves, what was replaced is made again; the error that tells why."""
         progress, rollout = self.asked.project.progress, self.asked.rollout
         progress.warn(f"{failure}: rolling {rollout.workload} back")
-        words = await asyncio.to_thread(self._words, failure.instance)
         seen = await asyncio.to_thread(self.observer.engine.observe)
+        words = await asyncio.to_thread(self._words, failure.instance, seen)
         mine = [instance for instance in rollout.instances(seen) if self._mine(instance)]
         gone = {instance.container for instance in mine}
         self.rendered.restore(canary=any(i.canary and i.container not in gone for i in seen.of(rollout.workload)))
@@ -218,7 +219,7 @@ class _Deploying:
 
     def _watch_engine(self, seen: EngineState) -> None:
         ours = self._ours(seen)
-        runs = {id: self.observer.engine.run_of(id) for id in ours}
+        runs = {i.id: self.observer.engine.run_of(i) for i in seen.instances if i.id in ours}
         if failure := broken(ours, seen, runs):
             raise Failing(failure)
 
@@ -229,13 +230,13 @@ class _Deploying:
     def _mine(self, instance: Instance) -> bool:
         return instance.id not in self.settled and not self.asked.rollout.outdated(instance)
 
-    def _words(self, id: str) -> str:
-        text = self.observer.engine.last_words(id, LOG_LINES) if id else ""
-        return "".join(f"\n    {line}" for line in text.splitlines())
+    def _words(self, id: str, seen: EngineState) -> str:
+        texts = (self.observer.engine.last_words(i, LOG_LINES) for i in seen.instances if i.id == id)
+        return "".join(f"\n    {line}" for text in texts for line in text.splitlines())
 
 
 def _leaves(instance: Instance, cause: str) -> Operation:
-    return Operation("drain", instance.service, instance.id, cause)
+    return Operation("drain", instance.service, instance.id, cause, instance.node)
 
 
 def _first(verdict: Verdict) -> Failure:

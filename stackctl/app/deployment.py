@@ -98,6 +98,7 @@ def _rollout(request: Request, service: Service, workload: Workload, stack: str,
         parallel=request.parallel,
         canary=bool(request.canary),
         retire="the canary is promoted" if request.promote else "the canary is aborted" if request.abort else "",
+        nodes=workload.nodes,
         cause="asked for by --force" if request.force else f"the definition of {service.name} changed",
     )
 

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stackctl.app.deployment import Deployment
-from stackctl.app.rendered import LAUNCHED, accepted, files, manifest
+from stackctl.app.engines import MANIFEST, launched_files
+from stackctl.app.rendered import accepted, files, manifest
 from stackctl.errors import SpecError
+from stackctl.planning.placement import placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +27,21 @@ class Files:
     def kept(cls, asked: Deployment) -> Files:
         """With what lies there now put aside, in case that the deployment is interrupted or fails."""
         resumed = asked.project.workspace.unfinished
-        return cls(asked, asked.project.workspace.keep(LAUNCHED), resumed)
+        return cls(asked, asked.project.workspace.keep(launched_files(asked.project.stack)), resumed)
 
     @property
     def digest(self) -> str:
         """The digest of the service's definition before; empty where that is not known."""
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            return str(json.loads(self.before["manifest.json"] or "")["digests"][self.asked.rollout.workload])
+            return str(json.loads(self.before[MANIFEST] or "")["digests"][self.asked.rollout.workload])
         return ""
 
     def write(self) -> None:
         """The new ones; raises `SpecError` where Compose refuses them, with everything as it was before."""
         workspace = self.asked.project.workspace
         text = self._manifest(over=False)
-        workspace.write(files(self.asked.project, self.asked.desired, self.asked.images, text))
+        counts = placed(self.asked.seen, self.asked.plan)
+        workspace.write(files(self.asked.project, self.asked.desired, self.asked.images, counts, text))
         try:
             accepted(self.asked.project, self.before)
         except SpecError:
@@ -47,19 +50,18 @@ class Files:
 
     def settle(self) -> None:
         """What holds from now on. The file of a stack with a canary describes the instances beside it."""
-        texts = {"manifest.json": self._manifest(over=True)}
-        before = self.before["compose.yaml"]
-        if self.asked.request.canary and before:
-            texts["compose.yaml"] = before
+        texts = {MANIFEST: self._manifest(over=True)}
+        if self.asked.request.canary:
+            texts |= {name: text for name, text in self.before.items() if text and name != MANIFEST}
         self.asked.project.workspace.write(texts)
 
     def restore(self, *, canary: bool) -> None:
         """Those before it; `canary` says whether the canary of then still runs."""
         texts, service = dict(self.before), self.asked.request.service
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            data = json.loads(texts["manifest.json"] or "")
+            data = json.loads(texts[MANIFEST] or "")
             if not canary and data["deployed"][service].pop("canary", None):
-                texts["manifest.json"] = json.dumps(data, indent=2) + "\n"
+                texts[MANIFEST] = json.dumps(data, indent=2) + "\n"
         self.asked.project.workspace.restore(texts)
 
     def forget(self) -> None:

@@ -50,10 +50,10 @@ async def drain(observer: Observer, victims: Sequence[Victim], progress: Progres
     except BaseException:
         for entry in marked:
             with contextlib.suppress(StackctlError):  # one whose instance is gone is gone too
-                await observer.maintain(entry.registration, None)
+                await observer.maintain(entry, None)
         raise
     for entry in (entry for entry in marked if not entry.owner):  # no registrator will remove these
-        await observer.ask("deregister", registration=entry.registration)
+        await observer.deregister(entry)
 
 
 async def _mark(observer: Observer, victims: Sequence[Victim], marked: list[CatalogEntry]) -> None:
@@ -63,7 +63,7 @@ async def _mark(observer: Observer, victims: Sequence[Victim], marked: list[Cata
     reasons = {victim.instance.id: victim.cause for victim in victims}
     for entry in (e for catalog in seen.catalogs.values() for e in catalog.entries if e.id in reasons):
         marked.append(entry)
-        await observer.maintain(entry.registration, reasons[entry.id])
+        await observer.maintain(entry, reasons[entry.id])
 
 
 async def confirmed(observer: Observer, leaving: Leaving) -> None:
@@ -92,5 +92,5 @@ async def _finished(observer: Observer, leaving: Leaving, grace: float, progress
 
 
 async def _stop(observer: Observer, victim: Victim, progress: Progress) -> None:
-    await asyncio.to_thread(observer.engine.remove, victim.instance.id, victim.grace)
+    await asyncio.to_thread(observer.engine.remove, victim.instance, victim.grace)
     progress.step(victim.instance.id, f"stopped and removed ({victim.cause})")

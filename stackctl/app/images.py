@@ -45,16 +45,17 @@ def running_images(project: Project, seen: EngineState) -> dict[str, str]:
 
 
 def ensure_images(project: Project, tags: Mapping[str, str], *, policy: str) -> None:
-    """Build or pull what the engine does not have of these tags of stackctl's own images.
+    """Build or pull what is not there of these tags of stackctl's own images, and bring it to where it may run.
 
     Raises `Unreachable` without an engine and `StackctlError` where an image can't be had.
     """
     own = [tag for component, tag in tags.items() if not component.startswith("build:")]
-    if project.engine.has_images(own) == set(own):
-        return
-    from stackctl.engine.images import ensure
+    if project.engine.has_images(own) != set(own):
+        from stackctl.engine.images import ensure
 
-    ensure(project.own_images, cast(ImagePolicy, policy), project.progress.step)
+        ensure(project.own_images, cast(ImagePolicy, policy), project.progress.step)
+    others = [service.image.value for service in project.stack.services if service.image.kind == "reference"]
+    project.engine.send_images([*own, *others], project.progress)
 
 
 def build_own(project: Project, images: Mapping[str, str]) -> None:
@@ -64,6 +65,7 @@ def build_own(project: Project, images: Mapping[str, str]) -> None:
     for service in (service for tag, service in folders.items() if tag not in present):
         project.progress.step(service.name, f"building from {service.image.value}")
         project.engine.build(service.name)
+        project.engine.send_images([images[f"build:{service.name}"]], project.progress)
         project.progress.step(service.name, "built")
 
 

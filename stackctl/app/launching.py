@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -17,9 +16,8 @@ from stackctl.domain.desired import Desired
 from stackctl.domain.instance import EngineState
 from stackctl.domain.plan import Operation, Plan
 from stackctl.domain.verdict import Expectation, Verdict
-from stackctl.engine.compose import ComposeEngine
 from stackctl.errors import NotConverged
-from stackctl.ports import Progress
+from stackctl.ports import Engine, Progress
 
 STABLE = 0.2  # seconds that agreement must hold; what came before it was waited for already
 
@@ -33,24 +31,21 @@ class Waiting:
     stable: float = STABLE
 
 
-def make(engine: ComposeEngine, plan: Plan, seen: EngineState, desired: Desired, progress: Progress) -> None:
+def make(engine: Engine, plan: Plan, seen: EngineState, desired: Desired, progress: Progress) -> None:
     """The operations that make or revive instances."""
+    here = {instance.id: instance for instance in seen.instances}
     for operation in plan.of("unpause"):
-        engine.unpause(operation.instance)
+        engine.unpause(here[operation.instance])
         progress.step(operation.instance, f"unpaused ({operation.cause})")
     starting = plan.of("create", "start")
     if starting:
         for operation in starting:
             doing = "creating" if operation.verb == "create" else "starting"
             progress.step(operation.instance, f"{doing} ({operation.cause})")
-        more: Counter[str] = Counter()
-        for operation in starting:
-            more[operation.service] += operation.verb == "create"
-        replicas = {service: len(seen.of(service)) + count for service, count in more.items()}
         first = {workload.name for workload in desired.workloads if workload.first}
-        for stage in (replicas.keys() & first, replicas.keys() - first):
-            if stage:
-                engine.launch({service: count for service, count in replicas.items() if service in stage})
+        stages = ([o for o in starting if o.service in first], [o for o in starting if o.service not in first])
+        for stage in filter(None, stages):
+            engine.launch(stage, seen)
         for operation in starting:
             progress.step(operation.instance, "started")
 
@@ -69,8 +64,9 @@ async def take_away(observer: Observer, plan: Plan, seen: EngineState, desired: 
     leaving = plan.of("drain")
     if leaving:
         await drain(observer, list(_victims(leaving, seen, desired)), progress)
+    here = {instance.id: instance for instance in seen.instances}
     for operation in plan.of("remove"):
-        await asyncio.to_thread(observer.engine.remove, operation.instance, 10.0)
+        await asyncio.to_thread(observer.engine.remove, here[operation.instance], 10.0)
         progress.step(operation.instance, f"removed ({operation.cause})")
 
 
@@ -120,7 +116,7 @@ async def lift_marks(observer: Observer, plan: Plan, progress: Progress) -> None
     catalogs = (await observer.observe(with_traffic=False)).catalogs.values()
     for entry in (entry for catalog in catalogs for entry in catalog.entries if entry.draining):
         if entry.id not in leaving and not entry.drain_reason.startswith(OPERATOR):
-            await observer.maintain(entry.registration, None)
+            await observer.maintain(entry, None)
             progress.step(entry.id, "drain mark of an interrupted command lifted")
 
 

@@ -12,17 +12,18 @@ from typing import Any, Self
 
 from stackctl.app.project import Project
 from stackctl.app.through import Through
-from stackctl.domain.catalog import Catalog
+from stackctl.domain.catalog import Catalog, CatalogEntry
 from stackctl.domain.instance import EngineState, Instance
 from stackctl.domain.observation import BalancerSeen, Observation, Resolved, Traffic
-from stackctl.engine.client import engine_address
-from stackctl.engine.inside import Inside
 from stackctl.errors import NotConverged, StackctlError, Unreachable
 from stackctl.planning.entry import routed_services
 from stackctl.planning.expected import expectation
 from stackctl.planning.registries import resolver
+from stackctl.ports import Probe
 from stackctl.probing.wire import balancer_from_json, catalog_from_json
 from stackctl.verifying.identity import identified
+
+PROBED = ("balancer", "registrator")  # the parts with a probe in their image that knows the registry
 
 
 class Observer:
@@ -31,9 +32,8 @@ class Observer:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.engine = project.engine
-        self._probes: dict[str, Inside] = {}
+        self._probes: dict[str, Probe] = {}
         self._stack = contextlib.AsyncExitStack()
-        self._address = engine_address()
         self._routed = routed_services(project.stack)
         expected = expectation(project.stack).services
         self._services = tuple(dict.fromkeys(s.catalog_name for s in expected if s.registered))
@@ -69,8 +69,13 @@ class Observer:
         found: dict[str, str] = {}
         for part in (i for i in engine.instances if i.role == "registrator" and i.state == "running"):
             with contextlib.suppress(StackctlError):
-                found |= (await self.ask("health", host=part.id)).get("set_aside", {})
+                found |= (await self.health(part)).get("set_aside", {})
         return found
+
+    async def health(self, part: Instance) -> Mapping[str, Any]:
+        """What an agent says of itself, asked beside it; raises `StackctlError` where nobody can be asked there."""
+        answer: Mapping[str, Any] = await (await self._probe(part)).ask("health", host="127.0.0.1")
+        return answer
 
     async def observe_everything(self) -> Mapping[str, Catalog]:
         """All that the registry has, by catalog name, whether the spec knows it or not; raises `Unreachable`."""
@@ -79,13 +84,18 @@ class Observer:
         found = {data["service"]: catalog_from_json(data) for data in answer["catalogs"]}
         return identified(Observation(0.0, engine, found)).catalogs
 
-    async def ask(self, question: str, **words: Any) -> Any:
-        """A question that any balancer's probe can answer; raises `Unreachable` where none can."""
+    async def ask(self, question: str, *, node: str = "", **words: Any) -> Any:
+        """A question that any balancer's probe can answer; raises `Unreachable` where none can.
+
+        With `node` it is asked there, of a registrator's probe where no balancer runs: what an agent of the registry
+        holds is changed by that agent only.
+        """
         engine = await asyncio.to_thread(self.engine.observe)
         lost = Unreachable(
             "no-balancer", "no balancer runs, through which the stack could be asked", hint="stackctl up"
         )
-        for instance in running_balancers(engine):
+        there = [i for i in engine.instances if i.node == node and i.role in PROBED and i.state == "running"]
+        for instance in sorted(there, key=lambda i: i.role) if node and there else running_balancers(engine):
             try:
                 return await (await self._probe(instance)).ask(question, **words)
             except NotConverged:
@@ -100,14 +110,19 @@ class Observer:
         for instance in (instance for instance in running_balancers(engine) if instance.id == id):
             await (await self._probe(instance)).ask("tell", settings=settings)
 
-    async def maintain(self, registration: str, reason: str | None) -> None:
+    async def maintain(self, entry: CatalogEntry, reason: str | None) -> None:
         """Set or lift the drain mark of a registration; raises `Unreachable` where the registry can't be told."""
-        await self.ask("maintain", registration=registration, reason=reason)
+        await self.ask("maintain", node=entry.holder, registration=entry.registration, reason=reason)
 
-    async def _probe(self, instance: Instance) -> Inside:
+    async def deregister(self, entry: CatalogEntry) -> None:
+        """Remove a registration; raises `Unreachable` where the registry can't be told."""
+        await self.ask("deregister", node=entry.holder, registration=entry.registration)
+
+    async def _probe(self, instance: Instance) -> Probe:
         probe = self._probes.get(instance.container)
         if probe is None or not probe.alive:
-            probe = self._probes[instance.container] = await self._stack.enter_async_context(Inside(instance.container))
+            probe = await self._stack.enter_async_context(self.engine.inside(instance))
+            self._probes[instance.container] = probe
         return probe
 
     async def _balancer(self, instance: Instance) -> BalancerSeen:
@@ -155,7 +170,7 @@ class Observer:
                 continue
             met = {service.name: await through.inside(service) for service in self._routed}
             ways.append(replace(balancer, traffic=met))
-            entries |= await through.entries(by_id[balancer.id], self._address)
+            entries |= await through.entries(by_id[balancer.id], self.engine.address(by_id[balancer.id]))
         return replace(seen, balancers=tuple(ways), entries=entries)
 
 

@@ -9,6 +9,7 @@ from stackctl.app.project import Project
 from stackctl.domain.desired import Desired
 from stackctl.domain.instance import EngineState
 from stackctl.domain.plan import Plan
+from stackctl.errors import Unreachable
 from stackctl.planning.reconcile import reconcile
 from stackctl.planning.topology import topology
 
@@ -25,7 +26,19 @@ class Planned:
 
 def make_plan(project: Project, images: Mapping[str, str]) -> Planned:
     """Observe the engine once and reconcile; changes nothing. `images` are tags by component."""
-    return planned(project, images, project.engine.observe())
+    return planned(project, images, observed(project))
+
+
+def observed(project: Project) -> EngineState:
+    """What there is now, for whoever decides about it; raises `Unreachable` where a machine can't be looked at.
+
+    Without it nobody knows which instances run there, and which of their names are taken.
+    """
+    seen = project.engine.observe()
+    for node, reason in sorted(seen.unreachable.items()):
+        hint = "nothing was changed; bring it back, or take it out of `hosts` for good"
+        raise Unreachable("host-unreachable", reason, where=node, hint=hint)
+    return seen
 
 
 def planned(project: Project, images: Mapping[str, str], seen: EngineState, *, canaries: bool = False) -> Planned:

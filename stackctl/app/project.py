@@ -5,37 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import stackctl
+from stackctl.app.engines import located, open_engine
 from stackctl.app.workspace import Workspace
 from stackctl.domain.image import ImageBuild
 from stackctl.domain.stack import Stack
 from stackctl.domain.verdict import Expectation
 from stackctl.planning.expected import expectation
-from stackctl.planning.topology import component_images, network
-from stackctl.ports import Progress
+from stackctl.planning.topology import component_images
+from stackctl.ports import Engine, Progress
 from stackctl.rendering.images import image_build
 from stackctl.spec.bundled import bundled
-
-if TYPE_CHECKING:
-    from stackctl.engine.compose import ComposeEngine
 
 
 @dataclass(frozen=True)
 class Project:
-    """A validated stack and where its files lie."""
+    """A validated stack and where its files lie; `elsewhere` is the same stack on the engine that it was launched on,
+    where another one is asked for now."""
 
     stack: Stack
     workspace: Workspace
     progress: Progress
+    elsewhere: Stack | None = None
 
     @cached_property
-    def engine(self) -> ComposeEngine:
+    def engine(self) -> Engine:
         """The stack's engine, one connection for the whole command; raises `Unreachable` where none answers."""
-        from stackctl.engine.compose import ComposeEngine  # the Docker SDK, which `validate` and others never pay for
-
-        return ComposeEngine(self.stack.name, network(self.stack.name), self.workspace.compose)
+        return open_engine(self.stack, self.workspace.folder)
 
     @cached_property
     def own_images(self) -> tuple[ImageBuild, ...]:
@@ -60,7 +57,10 @@ class Project:
 
 
 def complete(project: Project) -> Project:
-    """The project with everything that its files need and the spec leaves to stackctl: a certificate for https."""
+    """The project with everything that its files need and the spec leaves to stackctl: addresses of hosts, and a
+    certificate for https."""
+    if project.stack.engine == "hosts":
+        project = replace(project, stack=located(project.stack))
     if project.stack.balancer.https is None or project.stack.balancer.certificate:
         return project
     from stackctl.app.certificate import certified  # cryptography, for those only who need it

@@ -21,13 +21,14 @@ class Listed:
     age: float
     set_aside: str = ""
 
-    def row(self) -> tuple[str, ...]:
+    def row(self, *, with_node: bool) -> tuple[str, ...]:
         """The cells of a table."""
         i = self.instance
         where = str(i.endpoint) if i.endpoint else "-"
         ports = ", ".join(map(str, i.published)) or "-"
         condition = f"{i.condition}, set aside: {self.set_aside}" if self.set_aside else i.condition
-        return (i.id, i.service, i.role, condition, where, ports, _age(self.age))
+        node = (i.node,) if with_node else ()
+        return (i.id, *node, i.service, i.role, condition, where, ports, _age(self.age))
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""
@@ -36,6 +37,7 @@ class Listed:
             "id": i.id,
             "service": i.service,
             "role": i.role,
+            "node": i.node or None,
             "container": i.container,
             "state": i.state,
             "health": i.health,

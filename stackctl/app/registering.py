@@ -105,7 +105,7 @@ def deregister(project: Project, ids: Sequence[str]) -> None:
             # A mark is believed at once; a registry that has merely forgotten an instance which answers is doubted.
             await _marked(observer, entries, "it is being deregistered")
             for entry in entries:
-                await observer.ask("deregister", registration=entry.registration)
+                await observer.deregister(entry)
 
     asyncio.run(run())
 
@@ -129,7 +129,7 @@ def undrain(project: Project, ids: Sequence[str]) -> None:
     async def run() -> None:
         async with Observer(project) as observer:
             for entry in await _entries(observer, ids):
-                await observer.maintain(entry.registration, None)
+                await observer.maintain(entry, None)
 
     asyncio.run(run())
 
@@ -138,13 +138,13 @@ async def _marked(observer: Observer, entries: Sequence[CatalogEntry], reason: s
     """In maintenance, and out of every running config; whatever prevents that, the marks are lifted again."""
     try:
         for entry in entries:
-            await observer.maintain(entry.registration, reason)
+            await observer.maintain(entry, reason)
         # By id: another registration may lead to the same endpoint, and stays.
         await confirmed(observer, Leaving(frozenset(entry.id for entry in entries), frozenset()))
     except BaseException:
         for entry in (entry for entry in entries if not entry.draining):
             with contextlib.suppress(StackctlError):
-                await observer.maintain(entry.registration, None)
+                await observer.maintain(entry, None)
         raise
 
 

@@ -8,7 +8,10 @@ from stackctl.app.images import known_images
 from stackctl.app.project import Project, complete
 from stackctl.app.rendered import files
 from stackctl.app.workspace import Workspace
+from stackctl.domain.instance import EngineState
 from stackctl.planning.entry import balancer_settings
+from stackctl.planning.placement import placed
+from stackctl.planning.reconcile import reconcile
 from stackctl.planning.topology import topology
 from stackctl.rendering.eject import Tool, eject
 from stackctl.spec.bundled import bundled
@@ -21,7 +24,9 @@ def render(project: Project, output: Path | None, tool: Tool | None = None) -> t
     else:
         project = complete(project)
         tags = known_images(project)
-        rendered = files(project, topology(project.stack, tags), tags)
+        desired = topology(project.stack, tags)
+        nothing = EngineState()
+        rendered = files(project, desired, tags, placed(nothing, reconcile(desired, nothing)))
     workspace = Workspace(output) if output else project.workspace
     workspace.write(rendered)
     return workspace.folder, tuple(sorted(rendered))

@@ -8,29 +8,40 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from stackctl import __version__
+from stackctl.app.engines import MANIFEST, launched_files
+from stackctl.app.engines import compose_file as path_of
 from stackctl.app.images import build_contexts
 from stackctl.app.project import Project
 from stackctl.domain.deployed import Deployed
-from stackctl.domain.desired import Desired
+from stackctl.domain.desired import SPREAD, Desired
+from stackctl.domain.stack import Stack
 from stackctl.errors import Problem, SpecError, StackctlError
+from stackctl.planning.placement import part
 from stackctl.rendering.compose import compose_file
 
-LAUNCHED = ("compose.yaml", "manifest.json")
+Counts = Mapping[tuple[str, str], int]  # instances by machine and service
 
 
 def files(
-    project: Project, desired: Desired, images: Mapping[str, str], manifest_text: str | None = None
+    project: Project, desired: Desired, images: Mapping[str, str], counts: Counts, manifest_text: str | None = None
 ) -> dict[str, str]:
-    """Every generated file by its path in the stack's folder."""
+    """Every generated file by its path in the stack's folder; on several machines each has `counts` instances."""
     contexts = build_contexts(project, images)
-    builds = {tag: f"./images/{component}" for component, tag in images.items() if component in contexts}
-    rendered = {
-        "compose.yaml": compose_file(desired, builds),
-        "manifest.json": manifest_text or manifest(desired, told=project.workspace.told()),
-    }
+    rendered = {MANIFEST: manifest_text or manifest(desired, told=project.workspace.told())}
+    for name, own in _parts(project.stack, desired, counts).items():
+        up = "../" * name.count("/") or "./"
+        builds = {tag: f"{up}images/{component}" for component, tag in images.items() if component in contexts}
+        rendered[name] = compose_file(own, builds)
     for component, context in contexts.items():
         rendered |= {f"images/{component}/{name}": text for name, text in context.items()}
     return rendered
+
+
+def _parts(stack: Stack, desired: Desired, counts: Counts) -> dict[str, Desired]:
+    """What each Compose file is about, by its path."""
+    if stack.engine != "hosts":
+        return {path_of(stack): desired}
+    return {path_of(stack, host.name): part(desired, host.name, counts) for host in stack.hosts}
 
 
 def manifest(
@@ -38,13 +49,16 @@ def manifest(
 ) -> str:
     """What was launched, in stackctl's words; `told` is what running parts were told last."""
     left = {name: asdict(what) for name, what in (deployed or {}).items() if what != Deployed()}
+    # Of what each machine has under the same name, that machine is said too.
+    names = {id(w): w.name if w.role in SPREAD or not w.nodes else f"{w.name}@{w.nodes[0]}" for w in desired.workloads}
     data = {
         "schema": "stackctl/manifest/v1",
         "stackctl": __version__,
         "stack": desired.stack,
+        "engine": desired.engine,
         "replicas": {w.name: w.replicas for w in desired.workloads if w.role == "service"},
-        "images": {w.name: w.image for w in desired.workloads},
-        "digests": {w.name: w.digest for w in desired.workloads},
+        "images": {names[id(w)]: w.image for w in desired.workloads},
+        "digests": {names[id(w)]: w.digest for w in desired.workloads},
         "told": dict(told or {}),
         **({"deployed": left} if left else {}),
     }
@@ -53,15 +67,15 @@ def manifest(
 
 @contextlib.contextmanager
 def written_files(
-    project: Project, desired: Desired, images: Mapping[str, str], manifest_text: str | None = None
+    project: Project, desired: Desired, images: Mapping[str, str], counts: Counts, manifest_text: str | None = None
 ) -> Iterator[None]:
     """The files of a launch, in the place of the last one's; they stay unless Compose refuses them.
 
     Compose reads its file before it does anything, so a refusal is found by the launch itself: then the last files are
     back and `SpecError` is raised.
     """
-    before = project.workspace.read(LAUNCHED)
-    project.workspace.write(files(project, desired, images, manifest_text))
+    before = project.workspace.read(launched_files(project.stack))
+    project.workspace.write(files(project, desired, images, counts, manifest_text))
     try:
         yield
     except SpecError:

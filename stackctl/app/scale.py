@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from stackctl.app.images import running_images
 from stackctl.app.launching import Waiting
-from stackctl.app.planned import Planned, planned
+from stackctl.app.planned import Planned, observed, planned
 from stackctl.app.project import Project, complete
 from stackctl.app.rendered import manifest, written_files
 from stackctl.app.up import UpResult, run
 from stackctl.domain.plan import Plan
 from stackctl.errors import UsageError
+from stackctl.planning.placement import placed
 
 
 def scaled(project: Project, changes: Mapping[str, int]) -> Project:
@@ -26,7 +27,7 @@ def scaled(project: Project, changes: Mapping[str, int]) -> Project:
 
 def plan_scale(project: Project, services: Mapping[str, int]) -> Planned:
     """The operations for these services alone; whatever else has changed is left to `up`."""
-    seen = project.engine.observe()
+    seen = observed(project)
     whole = planned(project, running_images(project, seen), seen, canaries=True)
     operations = tuple(operation for operation in whole.plan.operations if operation.service in services)
     return replace(whole, plan=Plan(whole.plan.stack, operations))
@@ -40,7 +41,7 @@ def scale(project: Project, changes: Mapping[str, int], waiting: Waiting) -> UpR
         _refuse_unlaunched(project, plan)
         # Parts are not told anything by `scale`, and canaries stay.
         text = manifest(plan.desired, project.workspace.deployed(), project.workspace.told())
-        with written_files(project, plan.desired, plan.images, text):
+        with written_files(project, plan.desired, plan.images, placed(plan.seen, plan.plan), text):
             return UpResult(plan.plan, run(project, plan, waiting))
 
 

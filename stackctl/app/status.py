@@ -8,7 +8,7 @@ from stackctl.app.observing import Observer
 from stackctl.app.project import Project
 from stackctl.domain.instance import Instance
 from stackctl.domain.status import AgentHealth, ClusterStatus, StackStatus
-from stackctl.errors import Unreachable
+from stackctl.errors import StackctlError, Unreachable
 from stackctl.planning import registries
 
 
@@ -32,8 +32,8 @@ async def _agent(observer: Observer, part: Instance) -> AgentHealth:
     if part.state != "running":
         return AgentHealth(part.id, False, f"the container is {part.state}")
     try:
-        answer = await observer.ask("health", host=part.id)
-    except Unreachable as error:
+        answer = await observer.health(part)
+    except StackctlError as error:
         return AgentHealth(part.id, False, error.message)
     return AgentHealth(part.id, bool(answer["healthy"]), str(answer["detail"]))
 

@@ -11,8 +11,8 @@ from stackctl.domain.balancer import RoutedService, least_share
 from stackctl.domain.catalog import Catalog, passing
 from stackctl.domain.instance import Instance
 from stackctl.domain.observation import Observation, Traffic
-from stackctl.engine.inside import Inside
 from stackctl.errors import StackctlError
+from stackctl.ports import Probe
 from stackctl.probing.http import Way, traffic
 from stackctl.probing.tcp import TcpWay, tcp_traffic
 from stackctl.probing.wire import traffic_from_json
@@ -29,7 +29,7 @@ PATIENCE = 10  # turns in which a backend's share comes up at least once, whatev
 class Through:
     """One balancer's probe and token, what was observed, and the services that it routes."""
 
-    probe: Inside
+    probe: Probe
     token: str
     seen: Observation
     routed: tuple[RoutedService, ...]

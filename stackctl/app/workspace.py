@@ -37,6 +37,13 @@ class Workspace:
         """What was launched last, in stackctl's words."""
         return self.folder / "manifest.json"
 
+    def engine(self) -> str:
+        """The engine that the stack was launched on from here; empty where it was not."""
+        try:
+            return str(json.loads(self.manifest.read_text()).get("engine", ""))
+        except (OSError, ValueError, AttributeError):
+            return ""
+
     def replicas(self) -> Mapping[str, int]:
         """Replicas by service as the last `up` or `scale` left them; empty where nothing was launched from here."""
         return self._remembered("replicas", int)

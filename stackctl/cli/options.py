@@ -92,11 +92,14 @@ images_option = click.option(
 )
 
 
-def open_project(context: click.Context, stack: str | None, mode: str = "auto", quiet: bool = False) -> Project:
+def open_project(
+    context: click.Context, stack: str | None, mode: str = "auto", quiet: bool = False, engine: str | None = None
+) -> Project:
     """The project that the arguments name; raises `SpecError` or `UsageError`."""
     from stackctl.app.opening import open_stack
 
-    return open_stack(stack, context.obj, os.environ, Path(), progress(mode, quiet))  # type: ignore[arg-type]
+    said = progress(mode, quiet)  # type: ignore[arg-type]
+    return open_stack(stack, context.obj, os.environ, Path(), said, engine=engine or "")
 
 
 def coloured(text: str) -> str:

@@ -22,5 +22,6 @@ def command(context: click.Context, stack: str | None, format_: str) -> None:
     if format_ == "json":
         click.echo(document("ps", {"stack": project.stack.name, "instances": [item.to_json() for item in listed]}))
     else:
-        titles = ("instance", "service", "role", "state", "endpoint", "ports", "age")
-        click.echo(Table(titles, tuple(item.row() for item in listed)))
+        several = any(item.instance.node for item in listed)
+        titles = ("instance", *(("node",) if several else ()), "service", "role", "state", "endpoint", "ports", "age")
+        click.echo(Table(titles, tuple(item.row(with_node=several) for item in listed)))

@@ -44,11 +44,8 @@ def command(
     from stackctl.app.planned import make_plan
     from stackctl.app.project import complete
     from stackctl.app.up import up
-    from stackctl.errors import UsageError
 
-    if engine not in (None, "compose"):
-        raise UsageError("engine-unsupported", f"this version runs stacks on Compose only, not on {engine}")
-    project = open_project(context, stack, progress, quiet)
+    project = open_project(context, stack, progress, quiet, engine)
     if dry_run:
         show_dry_run("up", format_, make_plan(complete(project), known_images(project)).plan)
         return

@@ -62,6 +62,7 @@ class CatalogEntry:
 
     `passing` is about the instance's own checks; `node_alive` about the registry's agent that reports them;
     `draining` is maintenance mode; `id` is the instance's id where stackctl registered it, else the registration's.
+    `holder` is the registry's node that the registration lives on, where only that one can change it.
     """
 
     id: str
@@ -76,6 +77,7 @@ class CatalogEntry:
     weight: int = 1
     tags: tuple[str, ...] = ()
     meta: tuple[tuple[str, str], ...] = ()
+    holder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

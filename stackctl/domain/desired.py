@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Role = Literal["consul", "redis", "sentinel", "registrator", "balancer", "service"]
+# What may run on any machine; of the other parts each machine has its own.
+SPREAD: tuple[Role, ...] = ("service", "balancer")
+OUTSIDE = ("replicas", "live", "first", "nodes")  # the parts of a workload that its containers do not consist of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class Published:
     container: int
     address: str = ""
     span: int = 1
+    protocol: Literal["tcp", "udp"] = "tcp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class Workload:
     `link_local` is an address of its own on the stack's network that stays whatever the engine assigns; `address` is
     the one to assign, where the network has a subnet. `dns` are the servers for names that the engine does not know.
     `extra` is the spec's passthrough, in the engine's own keys. `live` are files like `configs` that may change while a
-    container runs. `first` starts it before the others, because it waits by the clock.
+    container runs. `first` starts it before the others, because it waits by the clock. `aliases` are further names on
+    the stack's network. `nodes` are the machines that it may run on; none: the only one.
     """
 
     name: str
@@ -68,6 +73,12 @@ class Workload:
     extra: Mapping[str, Any] = field(default_factory=dict)
     live: Mapping[str, Any] = field(default_factory=dict)
     first: bool = False
+    aliases: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+
+    def allows(self, node: str) -> bool:
+        """Whether its containers may run on that machine."""
+        return not self.nodes or node in self.nodes
 
     @property
     def told(self) -> str:
@@ -76,20 +87,26 @@ class Workload:
 
     @property
     def digest(self) -> str:
-        """Of everything that makes a container what it is; replicas do not, and what it can be told does not."""
-        others = ("replicas", "live", "first")
-        parts = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in others}
+        """Of everything that makes a container what it is; replicas do not, nor does what it can be told, nor where it
+        runs."""
+        parts = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in OUTSIDE}
         text = json.dumps(parts, sort_keys=True, default=lambda value: {f: getattr(value, f) for f in value.__slots__})
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """All workloads of a stack, in the order in which they start; `subnet` is empty where the engine chooses."""
+    """All workloads of a stack, in the order in which they start; `subnet` is empty where the engine chooses.
+
+    Of a part that every machine has, each has a workload of its own, all of one name. `project` is set where this is
+    one machine's part of a stack.
+    """
 
     stack: str
     workloads: tuple[Workload, ...]
     subnet: str = ""
+    engine: str = "compose"
+    project: str = ""
 
     def workload(self, name: str) -> Workload | None:
         """The workload of that name, or None."""

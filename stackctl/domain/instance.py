@@ -46,7 +46,8 @@ class Instance:
 
     `id` is the container's name, the word that people and every report use; `container` is the engine's own id.
     `digest` is the digest of the definition it was made from; `created` is seconds since the epoch. `published` are the
-    host's ports, `ports` the host's port by the container's. `canary` is the percent of a canary, else 0.
+    host's ports, `ports` the host's port by the container's. `canary` is the percent of a canary, else 0. `node` is the
+    machine that it runs on, by name; empty where there is only one.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Instance:
     published: tuple[int, ...] = ()
     ports: Mapping[int, int] = field(default_factory=dict)
     canary: int = 0
+    node: str = ""
 
     @property
     def serving(self) -> bool:
@@ -85,11 +87,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """Everything of one stack that the engine has, observed once."""
+    """Everything of one stack that the engine has, observed once.
+
+    `nodes` are its machines by name, empty where there is only one; `unreachable` are those that could not be observed,
+    with the reason: what runs there is not among the instances.
+    """
 
     instances: tuple[Instance, ...] = ()
     networks: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    unreachable: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, service: str) -> tuple[Instance, ...]:
         """The instances of a service, oldest first."""

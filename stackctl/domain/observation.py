@@ -44,9 +44,9 @@ class BalancerSeen:
 
     `tampered` says how the file on disk differs from what the agent applied, `dropped` which backends it lacks;
     `reloaded` is True where nginx already runs that file, and `backends` are then the file's.
-    `unreachable` is the reason where nothing could be asked. `shutting_down` counts workers of older revisions,
-    `connections` established connections to instances, by endpoint. `agent` says why its agent does not answer,
-    `rejected` why the config that it wants does not run.
+    `unreachable` is the reason where nothing could be asked. `shutting_down` counts workers of older revisions that
+    may still take a request, `connections` established connections to instances, by endpoint. `agent` says why its
+    agent does not answer, `rejected` why the config that it wants does not run.
     """
 
     id: str

@@ -10,15 +10,17 @@ Verb = Literal["create", "start", "unpause", "recreate", "configure", "drain", "
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One change to one instance and the reason for it."""
+    """One change to one instance and the reason for it; `node` is the machine, where there are several."""
 
     verb: Verb
     service: str
     instance: str
     cause: str
+    node: str = ""
 
     def __str__(self) -> str:
-        return f"{self.verb:<8} {self.instance}  ({self.cause})"
+        where = f" on {self.node}" if self.node else ""
+        return f"{self.verb:<8} {self.instance}{where}  ({self.cause})"
 
 
 @dataclass(frozen=True, slots=True)

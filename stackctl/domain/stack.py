@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stackctl.domain.files import FileTemplate
+from stackctl.domain.host import Host
 from stackctl.domain.instance import Endpoint
 from stackctl.domain.route import Route
 
@@ -37,7 +38,8 @@ class ImageSource:
 @dataclass(frozen=True, slots=True)
 class Service:
     """One workload of the stack; `canary` is the percent of the requests that instances of this definition are to get
-    together, beside those of another one, and 0 where it is the only one."""
+    together, beside those of another one, and 0 where it is the only one. `on` are the hosts that its instances may run
+    on, empty for all."""
 
     name: str
     image: ImageSource
@@ -51,6 +53,7 @@ class Service:
     stop_grace: float = 30.0
     compose: Mapping[str, Any] = field(default_factory=dict)
     canary: int = 0
+    on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,8 @@ class Balancer:
     `http`, `https` and `tls` are published ports: plain, with TLS terminated here (by `certificate`, else by one from a
     local authority of stackctl's own), and with TLS passed on to the instance that the hello names. `tcp` are ports
     published for services that only the registry knows. `template` is the text of the user's own template. `empty` is
-    the status for a service without a passing instance.
+    the status for a service without a passing instance. `shutdown_timeout` is how long connections may go on in workers
+    of an older config.
     """
 
     replicas: int = 1
@@ -110,6 +114,7 @@ class Balancer:
     stub_status: bool = False
     connect_timeout: float = 0.5
     response_timeout: float = 60.0
+    shutdown_timeout: float = 3600.0
     https: int | None = None
     tls: int | None = None
     tcp: tuple[int, ...] = ()
@@ -131,7 +136,10 @@ class External:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What one stack.yaml describes. `origin` is the file it came from; `folder` is where relative paths start."""
+    """What one stack.yaml describes. `origin` is the file it came from; `folder` is where relative paths start.
+
+    `hosts` are the machines of the engine `hosts`.
+    """
 
     name: str
     services: tuple[Service, ...]
@@ -141,6 +149,7 @@ class Stack:
     origin: str = "stack.yaml"
     folder: str = "."
     external: tuple[External, ...] = ()
+    hosts: tuple[Host, ...] = ()
 
     def service(self, name: str) -> Service | None:
         """The service of that name, or None."""

@@ -18,7 +18,8 @@ class ExpectedService:
     """What one service must look like when the stack has converged.
 
     `resolved` services are found by DNS; `ports` are the published ones that must lead to it. `given` are the
-    endpoints, by id, of a service that stackctl does not run.
+    endpoints, by id, of a service that stackctl does not run. `nodes` are the machines that it may run on, none for the
+    only one.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ExpectedService:
     resolved: bool = False
     ports: frozenset[int] = frozenset()
     given: Mapping[str, Endpoint] | None = None
+    nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

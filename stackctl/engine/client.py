@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from stackctl.domain.host import HERE, Host
 from stackctl.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 # What Debian's packages (and Docker's own for Debian) call the client; its Compose and buildx lie beside it.
 DEBIAN_CLIENTS = ("docker-cli", "docker-ce-cli", "docker.io")
 CHOICES = ("DOCKER_HOST", "DOCKER_CONTEXT")
+LOOPBACK = "127.0.0.1"
 FIRST_ANSWER = 10  # seconds; an engine that accepts and then says nothing is as good as none
 ANY_ANSWER = 60
 
@@ -29,40 +31,54 @@ def docker_cli() -> str:
     return shutil.which("docker") or "docker"
 
 
-def connect() -> docker.DockerClient:
-    """The engine that DOCKER_HOST, DOCKER_CONTEXT or the chosen context names; raises `Unreachable`."""
+def docker_command(host: Host = HERE) -> tuple[str, ...]:
+    """The `docker` command with the words that make it talk to a host's engine."""
+    way = ("--context", host.context) if host.context else ("--host", host.url) if host.url else ()
+    return (docker_cli(), *way)
+
+
+def connect(host: Host = HERE, patience: int = FIRST_ANSWER) -> docker.DockerClient:
+    """A host's engine, or the one that DOCKER_HOST, DOCKER_CONTEXT or the chosen context names; raises `Unreachable`
+    where nothing is heard for `patience` seconds."""
     import docker.errors  # 140 ms that whoever only needs the command does not pay
     import requests.exceptions
 
     from stackctl.engine.contexts import chosen_context, context_client
 
     try:
-        name = chosen_context()
+        name = host.context or ("" if host.url else chosen_context())
+        environ = {**os.environ, "DOCKER_HOST": host.url} if host.url else None
         found = (
-            context_client(name, FIRST_ANSWER) if name else docker.from_env(timeout=FIRST_ANSWER, use_ssh_client=True)
+            context_client(name, patience)
+            if name
+            else docker.from_env(timeout=patience, use_ssh_client=True, environment=environ)
         )
         if found is None:  # the command refuses, so must we; never this machine's engine instead
-            raise unreachable("there is no such context")
+            raise unreachable("there is no such context", host)
         if name:
             found.ping()
-    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-        raise unreachable(str(error)) from error
+    except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+        raise unreachable(str(error), host) from error
     found.api.timeout = ANY_ANSWER
     return found
 
 
-def engine_address() -> str:
+def engine_address(host: Host = HERE) -> str:
     """Where ports that the engine publishes are reached: this machine for a socket, else the engine's host."""
     from stackctl.engine.contexts import chosen_context, find_context
 
-    context = find_context(chosen_context())
-    url = os.environ.get("DOCKER_HOST") or (context.host if context else "")
+    context = find_context(host.context or chosen_context())
+    url = host.url or ("" if host.context else os.environ.get("DOCKER_HOST")) or (context.host if context else "")
     parts = urlsplit(url)
-    return parts.hostname if parts.scheme in ("tcp", "ssh", "http", "https") and parts.hostname else "127.0.0.1"
+    return parts.hostname if parts.scheme in ("tcp", "ssh", "http", "https") and parts.hostname else LOOPBACK
 
 
-def unreachable(reason: str) -> Unreachable:
+def unreachable(reason: str, host: Host = HERE) -> Unreachable:
     """The error for an engine that does not answer, with the hint that fits the reason."""
+    if host != HERE:
+        way = f"--context {host.context}" if host.context else f"--host {host.url}"
+        message = f"the engine of {host.name} does not answer: {_short(reason)}"
+        return Unreachable("engine-unreachable", message, where=host.name, hint=f"docker {way} info")
     chosen = next((f"{name}={os.environ[name]}" for name in CHOICES if os.environ.get(name)), "")
     if "PermissionError" in reason or "permission denied" in reason:
         hint = "its socket is not yours to use: join the group `docker` and log in again, or use sudo"
@@ -81,6 +97,7 @@ def _short(reason: str) -> str:
         "ConnectionRefusedError": "nobody listens on its socket",
         "Connection refused": "the connection was refused",
         "PermissionError": "permission denied",
+        "No route to host": "there is no way to it",
         "timed out": "it accepted the connection and said nothing",
     }.items():
         if sign in reason:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +15,14 @@ import docker
 import docker.errors
 import requests.exceptions
 
-from stackctl.domain.instance import EngineState, Run
-from stackctl.engine.client import connect, docker_cli
-from stackctl.engine.observe import observe
+from stackctl.domain.host import HERE, Host
+from stackctl.domain.instance import EngineState, Instance, Run
+from stackctl.domain.plan import Operation
+from stackctl.engine.client import LOOPBACK, connect, docker_command, engine_address
+from stackctl.engine.inside import Inside
+from stackctl.engine.observe import observe, publishers
 from stackctl.errors import SpecError, StackctlError, Unreachable
+from stackctl.ports import Progress
 
 # Never what an instance is made from anew: a changed definition gets a replacement first. Nothing is built on the way.
 LAUNCH = ("up", "--detach", "--no-recreate", "--no-build", "--pull", "missing", "--quiet-pull")
@@ -22,17 +30,28 @@ RECREATE = ("up", "--detach", "--no-deps", "--no-build", "--pull", "missing", "-
 
 
 class ComposeEngine:
-    """One stack's Compose project. Makes no decision: it does what it is told, and says what failed."""
+    """One stack's Compose project on one engine, as `ports.Engine`."""
 
-    def __init__(self, stack: str, network: str, file: Path) -> None:
+    def __init__(
+        self,
+        stack: str,
+        network: str,
+        file: Path,
+        *,
+        host: Host = HERE,
+        project: str = "",
+        client: docker.DockerClient | None = None,
+    ) -> None:
         self.stack = stack
         self.network = network
         self.file = file
-        self.client = connect()
+        self.host = host
+        self.project = project or stack
+        self.client = client or connect(host)
 
     def observe(self) -> EngineState:
         """What the engine has of the stack now."""
-        return observe(self.client, self.stack, self.network)
+        return observe(self.client, self.stack, self.network, self.host)
 
     def check(self) -> None:
         """Ask Compose whether it accepts the stack's file; raises `SpecError` with its words, and changes nothing."""
@@ -51,54 +70,61 @@ class ComposeEngine:
         """Build the image of a service that has a folder."""
         self._compose("image-build-failed", "build", "--quiet", service)
 
-    def launch(self, replicas: Mapping[str, int]) -> None:
-        """Create what is missing up to these numbers and start what does not run; what runs stays as it is.
+    def send_images(self, tags: Iterable[str], progress: Progress) -> None:
+        """Nothing: they were made on this engine."""
+
+    def launch(self, operations: Iterable[Operation], seen: EngineState) -> None:
+        """Create what is missing and start what does not run; what runs stays as it is.
 
         Stopped containers are started through Compose too, because it is Compose that brings configs into them.
         """
-        scales = [word for service, count in replicas.items() for word in ("--scale", f"{service}={count}")]
-        self._compose("launch-failed", *LAUNCH, *scales, *replicas)
+        more: Counter[str] = Counter()
+        for operation in operations:
+            more[operation.service] += operation.verb == "create"
+        counts = {service: len(seen.of(service)) + count for service, count in more.items()}
+        scales = [word for service, count in counts.items() for word in ("--scale", f"{service}={count}")]
+        self._compose("launch-failed", *LAUNCH, *scales, *counts)
 
-    def recreate(self, service: str, id: str, grace: float) -> None:
+    def recreate(self, operation: Operation, grace: float) -> None:
         """Make one of a workload's containers anew, under its name and on the same volumes.
 
         Compose has no word for one of several: it makes all anew that are not up to date. But it counts on from the
         highest number there is, so the last one can be removed (SIGTERM, `grace` seconds) and gets its number back.
         """
-        members = self.observe().of(service)
-        last = max((instance.id for instance in members), key=lambda name: (len(name), name), default=id)
-        if len(members) > 1 and id == last:
-            self.remove(id, grace)
-            self.launch({service: len(members)})
+        service, members = operation.service, self.observe().of(operation.service)
+        last = max(members, key=lambda instance: (len(instance.id), instance.id), default=None)
+        if last and len(members) > 1 and operation.instance == last.id:
+            self.remove(last, grace)
+            self.launch((replace(operation, verb="create"),), self.observe())
         else:
             self._compose("recreate-failed", *RECREATE, "--scale", f"{service}={max(len(members), 1)}", service)
 
-    def unpause(self, id: str) -> None:
+    def unpause(self, instance: Instance) -> None:
         """Let a paused container go on."""
-        self._call("unpause-failed", id, lambda: self.client.containers.get(id).unpause())
+        self._call("unpause-failed", instance.id, lambda: self.client.containers.get(instance.id).unpause())
 
-    def remove(self, id: str, grace: float) -> None:
+    def remove(self, instance: Instance, grace: float) -> None:
         """Stop one container (SIGTERM, `grace` seconds) and remove it with its anonymous volumes."""
 
         def stop_and_remove() -> None:
-            container = self.client.containers.get(id)
+            container = self.client.containers.get(instance.id)
             container.stop(timeout=round(grace))
             container.remove(v=True)
 
-        self._call("remove-failed", id, stop_and_remove)
+        self._call("remove-failed", instance.id, stop_and_remove)
 
-    def run_of(self, id: str) -> Run:
+    def run_of(self, instance: Instance) -> Run:
         """How a container's runs ended so far; that of one that is gone never did."""
         found: list[Mapping[str, Any]] = []
-        self._call("inspect-failed", id, lambda: found.append(self.client.api.inspect_container(id)))
+        self._call("inspect-failed", instance.id, lambda: found.append(self.client.api.inspect_container(instance.id)))
         if not found:
             return Run()
         state = found[0]["State"]
         return Run(int(found[0].get("RestartCount") or 0), int(state["ExitCode"]), bool(state.get("OOMKilled")))
 
-    def last_words(self, id: str, lines: int) -> str:
+    def last_words(self, instance: Instance, lines: int) -> str:
         """The end of what a container printed."""
-        found: list[bytes] = []
+        id, found = instance.id, list[bytes]()
         self._call("logs-failed", id, lambda: found.append(self.client.containers.get(id).logs(tail=lines)))
         return b"".join(found).decode(errors="replace").rstrip()
 
@@ -118,9 +144,27 @@ class ComposeEngine:
             assert process.stdout is not None
             yield from process.stdout
 
+    def holder(self, port: int) -> str:
+        """A container of another stack's or of none; where the ports are this machine's, another process too."""
+        holders = publishers(self.client, port)
+        if self.stack in holders.values():
+            return ""
+        if holders:
+            return f"the container {min(holders)}"
+        here = engine_address(self.host) == LOOPBACK
+        return "another process on this machine" if here and _taken(port) else ""
+
+    def inside(self, instance: Instance) -> Inside:
+        """A conversation with the probe in a container."""
+        return Inside(instance.container, self.host)
+
+    def address(self, instance: Instance) -> str:  # noqa: ARG002 - all are on one machine
+        """The engine's machine, for every instance."""
+        return engine_address(self.host)
+
     def _project(self, *words: str) -> list[str]:
         """Compose without a file: it knows the project by its containers' labels, also when the file is gone."""
-        return [docker_cli(), "compose", "--project-name", self.stack, *words]
+        return [*docker_command(self.host), "compose", "--project-name", self.project, *words]
 
     def _compose(self, id: str, *words: str) -> None:
         """Compose with the stack's file."""
@@ -142,6 +186,16 @@ class ComposeEngine:
             raise StackctlError(id, error.explanation or str(error), where=name, hint="stackctl ps") from error
         except requests.exceptions.RequestException as error:
             raise Unreachable("engine-lost", f"the engine stopped answering: {error}", where=name) from error
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def _last_words(done: subprocess.CompletedProcess[str]) -> str:

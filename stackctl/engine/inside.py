@@ -8,7 +8,8 @@ import json
 from types import TracebackType
 from typing import Any, Self
 
-from stackctl.engine.client import docker_cli
+from stackctl.domain.host import HERE, Host
+from stackctl.engine.client import docker_command
 from stackctl.errors import REGISTRY_FIXED, NotConverged, StackctlError
 
 PROBE = ("python3", "-m", "stackctl.agents.probe")
@@ -21,15 +22,16 @@ class Inside:
     is needed from where stackctl runs.
     """
 
-    def __init__(self, container: str) -> None:
+    def __init__(self, container: str, host: Host = HERE) -> None:
         self.container = container
+        self.host = host
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._ended = False
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
-            docker_cli(),
+            *docker_command(self.host),
             "exec",
             "-i",
             self.container,

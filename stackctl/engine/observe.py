@@ -9,6 +9,7 @@ import docker
 import docker.errors
 import requests.exceptions
 
+from stackctl.domain.host import HERE, Host
 from stackctl.domain.instance import Endpoint, EngineState, Health, Instance, State
 from stackctl.engine.container_json import host_port
 from stackctl.errors import Unreachable
@@ -16,10 +17,11 @@ from stackctl.errors import Unreachable
 STACK = "stackctl.stack"
 
 
-def observe(client: docker.DockerClient, stack: str, network: str) -> EngineState:
+def observe(client: docker.DockerClient, stack: str, network: str, host: Host = HERE) -> EngineState:
     """Every container, network and volume that carries the stack's label.
 
-    Endpoints are addresses on `network`. Raises `Unreachable` where the engine does not answer.
+    Endpoints are addresses on `network`, or the host's where it has one. Raises `Unreachable` where the engine does not
+    answer.
     """
     own = {"label": [f"{STACK}={stack}"]}
     try:
@@ -29,19 +31,19 @@ def observe(client: docker.DockerClient, stack: str, network: str) -> EngineStat
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         raise Unreachable("engine-lost", f"the engine stopped answering: {error}", hint="stackctl doctor") from error
     return EngineState(
-        tuple(sorted((_instance(raw, network) for raw in containers), key=lambda instance: instance.id)),
+        tuple(sorted((_instance(raw, network, host) for raw in containers), key=lambda instance: instance.id)),
         tuple(sorted(raw["Name"] for raw in networks)),
         tuple(sorted(raw["Name"] for raw in volumes)),
     )
 
 
-def publishers(client: docker.DockerClient, port: int) -> tuple[str, ...]:
-    """The running containers that publish this host port, by name."""
+def publishers(client: docker.DockerClient, port: int) -> Mapping[str, str]:
+    """The running containers that publish this host port: the stack by the container's name, empty for none."""
     found = client.api.containers(filters={"publish": str(port)})
-    return tuple(sorted(raw["Names"][0].lstrip("/") for raw in found))
+    return {raw["Names"][0].lstrip("/"): str(raw["Labels"].get(STACK, "")) for raw in found}
 
 
-def _instance(raw: Mapping[str, Any], network: str) -> Instance:
+def _instance(raw: Mapping[str, Any], network: str, host: Host) -> Instance:
     labels: Mapping[str, str] = raw["Labels"]
     canary = labels.get("stackctl.canary", "")
     return Instance(
@@ -54,20 +56,21 @@ def _instance(raw: Mapping[str, Any], network: str) -> Instance:
         created=float(raw["Created"]),
         digest=labels.get("stackctl.digest", ""),
         image=raw["Image"],
-        endpoint=_endpoint(raw, network),
+        endpoint=_endpoint(raw, network, host.address),
         ports={p["PrivatePort"]: p["PublicPort"] for p in raw.get("Ports") or () if p.get("PublicPort")},
         published=tuple(sorted({p["PublicPort"] for p in raw.get("Ports") or () if p.get("PublicPort")})),
         canary=int(canary) if canary.isdecimal() else 0,
+        node=host.name,
     )
 
 
-def _endpoint(raw: Mapping[str, Any], network: str) -> Endpoint | None:
+def _endpoint(raw: Mapping[str, Any], network: str, host: str) -> Endpoint | None:
     """Where the registrator says that the instance answers: its own address on the stack's network, or the host's."""
     labels: Mapping[str, str] = raw["Labels"]
     attached: Mapping[str, str] = raw["NetworkSettings"]["Networks"].get(network) or {}
     address, port = attached.get("IPAddress", ""), int(labels.get("stackctl.port") or 0)
     if address and labels.get("stackctl.address") == "host":
-        address = attached.get("Gateway", "")
+        address = host or attached.get("Gateway", "")
         port = host_port(
             (bound.get("IP", ""), bound["PublicPort"])
             for bound in raw.get("Ports") or ()

@@ -50,29 +50,34 @@ def registrator_environment(registry: Registry) -> dict[str, str]:
 def workloads(stack: Stack, registry: ConsulRegistry, image: str) -> tuple[Workload, ...]:
     """The servers, each with a volume of its own, and the client agent."""
     names = server_names(registry)
-    # Not `enable_local_script_checks`: that is for definitions in Consul's own files, and ours come over its API.
-    scripts = {"enable_script_checks": True} if registry.script_checks else {}
-    own = {"server": True, "bootstrap_expect": len(names), "retry_join": list(names), **scripts}
+    own = {"server": True, "bootstrap_expect": len(names), "retry_join": list(names), **scripts(registry)}
     # An election waits for one to two seconds by the clock: all else is started meanwhile.
     servers = tuple(
-        replace(_node(stack, name, f"{LINK_LOCAL}.{number}", image, own), first=True)
+        replace(node(stack, name, f"{LINK_LOCAL}.{number}", image, own), first=True)
         for number, name in enumerate(names, start=1)
     )
     ports = (Published(registry.ui, 8500, "127.0.0.1"),) if registry.ui else ()
-    own = {"server": False, "retry_join": list(names), **_dns(registry), **scripts}
-    client = _node(stack, AGENT, AGENT_ADDRESS, image, own)
+    own = {"server": False, "retry_join": list(names), **dns(registry), **scripts(registry)}
+    client = node(stack, AGENT, AGENT_ADDRESS, image, own)
     address = agent_address(registry.subnet) if registry.subnet else ""
     return (*servers, replace(client, published=ports, address=address))
 
 
-def _dns(registry: ConsulRegistry) -> dict[str, Any]:
+def scripts(registry: ConsulRegistry) -> dict[str, Any]:
+    """Whether a node runs scripts. Not `enable_local_script_checks`: that is for definitions in Consul's own files, and
+    ours come over its API."""
+    return {"enable_script_checks": True} if registry.script_checks else {}
+
+
+def dns(registry: ConsulRegistry) -> dict[str, Any]:
     """The client agent answers containers on port 53: Consul's names itself, others by the engine's resolver."""
     if not registry.subnet:
         return {}
     return {"ports": {"dns": 53}, "recursors": [ENGINE_RESOLVER], "dns_config": {"only_passing": True}}
 
 
-def _node(stack: Stack, name: str, address: str, image: str, own: dict[str, Any]) -> Workload:
+def node(stack: Stack, name: str, address: str, image: str, own: dict[str, Any]) -> Workload:
+    """A node of the cluster; `address` is how the others reach it, `own` what it has beyond what all have."""
     config = {
         "node_name": name,
         # The same id after the container or its volume is made anew: Consul refuses a known name under a new id, and

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from stackctl.domain.desired import Workload
 from stackctl.domain.instance import EngineState, Instance
 from stackctl.domain.plan import Operation, Plan, Verb
+from stackctl.planning.placement import load_of, places
 
 NEVER_RAN: dict[str, Verb] = {"created": "start", "paused": "unpause"}
 
@@ -26,7 +27,7 @@ class Rollout:
     Outdated are those in `replaced`, by the engine's own ids (a name is given again), and those whose definition has
     another digest than `digest`, where one is given. `canary` makes it a rollout of canaries, which leaves the others
     alone; one of the others ends the canaries for the reason `retire`, where that is given, and else leaves them alone.
-    `parallel` is how many are started at once.
+    `parallel` is how many are started at once. `nodes` are the machines that new ones may run on; none: the only one.
     """
 
     stack: str
@@ -38,6 +39,7 @@ class Rollout:
     canary: bool = False
     retire: str = ""
     cause: str = "the definition changed"
+    nodes: tuple[str, ...] = ()
 
     def outdated(self, instance: Instance) -> bool:
         """Whether this instance has to go."""
@@ -75,7 +77,9 @@ def next_step(rollout: Rollout, seen: EngineState, proven: frozenset[str]) -> St
     if idle:  # they serve nobody, and would be started again with the next new one
         return _step(rollout, (_drain(i, f"it is {i.state}, and {rollout.cause}") for i in idle))
     if asleep := [instance for instance in new if instance.state in NEVER_RAN]:
-        return _step(rollout, (Operation(NEVER_RAN[i.state], i.service, i.id, f"it is {i.state}") for i in asleep))
+        return _step(
+            rollout, (Operation(NEVER_RAN[i.state], i.service, i.id, f"it is {i.state}", i.node) for i in asleep)
+        )
     if unproven := tuple(i.id for i in new if i.id not in proven):
         return Step(Plan(rollout.stack), unproven)
     spare = len(new) + len(old) - rollout.replicas
@@ -122,6 +126,7 @@ def _done(seen: EngineState, operation: Operation, workload: Workload, rollout: 
         digest=workload.digest,
         image=workload.image,
         canary=int(rollout.canary),
+        node=operation.node,
     )
     return replace(seen, instances=(*rest, made))
 
@@ -131,7 +136,7 @@ def _step(rollout: Rollout, operations: Iterable[Operation]) -> Step:
 
 
 def _drain(instance: Instance, cause: str) -> Operation:
-    return Operation("drain", instance.service, instance.id, cause)
+    return Operation("drain", instance.service, instance.id, cause, instance.node)
 
 
 def _leaving(instances: Iterable[Instance]) -> list[Instance]:
@@ -140,13 +145,11 @@ def _leaving(instances: Iterable[Instance]) -> list[Instance]:
 
 
 def _create(rollout: Rollout, seen: EngineState, old: Iterable[Instance], count: int) -> Iterator[Operation]:
-    """Under the names that the engine will give: it counts on from the highest number in use."""
-    tails = (i.id.rpartition("-")[2] for i in seen.of(rollout.workload))
-    number = max((int(tail) for tail in tails if tail.isdecimal()), default=0)
+    """Under the names that the engine will give."""
+    new = places(rollout.stack, rollout.workload, rollout.nodes, seen.of(rollout.workload), load_of(seen))
     leaving = iter(_leaving(old))
     for _ in range(count):
-        number += 1
-        gone = next(leaving, None)
+        place, gone = next(new), next(leaving, None)
         wanted = f"{rollout.workload} is to have {rollout.replicas}"
         cause = f"replaces {gone.id}: {rollout.cause}" if gone else "the canary" if rollout.canary else wanted
-        yield Operation("create", rollout.workload, f"{rollout.stack}-{rollout.workload}-{number}", cause)
+        yield Operation("create", rollout.workload, place.id, cause, place.node)

@@ -11,7 +11,7 @@ from stackctl.domain.files import FILES
 from stackctl.domain.route import Route, route_of_registration
 from stackctl.domain.stack import Service, Stack
 from stackctl.domain.wishes import ignored, meta, of_port, tags, wishes
-from stackctl.planning import registries
+from stackctl.planning import hosts, registries
 from stackctl.planning.labels import settings_of
 from stackctl.rendering.nginx import CERTIFICATE, TLS_PORT
 
@@ -59,7 +59,7 @@ def balancer_settings(stack: Stack) -> BalancerSettings:
         stub_status=stack.balancer.stub_status,
         connect_timeout=stack.balancer.connect_timeout,
         response_timeout=stack.balancer.response_timeout,
-        shutdown_timeout=max((service.stop_grace for service in stack.services), default=30.0),
+        shutdown_timeout=stack.balancer.shutdown_timeout,
         registry=registries.settings(stack),
         services=routed_services(stack),
         https=stack.balancer.https is not None,
@@ -74,12 +74,17 @@ def entries_wanted(stack: Stack) -> dict[int, str]:
     """The ports of this machine that the entry itself takes, and the key that says so."""
     balancer = stack.balancer
     keys = {"balancer.http": balancer.http, "balancer.https": balancer.https, "balancer.tls": balancer.tls}
-    spans = ((key, range(first, first + balancer.replicas)) for key, first in keys.items() if first)
+    spans = ((key, range(first, first + span(stack))) for key, first in keys.items() if first)
     return {port: key for key, ports in spans for port in ports}
 
 
+def span(stack: Stack) -> int:
+    """How many ports in a row each entry takes: balancers on one machine share them, on several each has its own."""
+    return stack.balancer.replicas if stack.engine == "compose" else 1
+
+
 def entries(stack: Stack) -> tuple[Published, ...]:
-    """The published ports of the first balancer; each further one has the next port of this machine."""
+    """The published ports of the first balancer; each further one on the same machine has the next port."""
     balancer = stack.balancer
     found = {balancer.http: 80}
     if balancer.https:
@@ -88,7 +93,7 @@ def entries(stack: Stack) -> tuple[Published, ...]:
         found[balancer.tls] = TLS_PORT
     routed = {service.route.port for service in routed_services(stack) if service.route.kind == "tcp"}
     found |= {port: port for port in sorted({*balancer.tcp, *routed})}
-    return tuple(Published(host, inside, span=balancer.replicas) for host, inside in found.items())
+    return tuple(Published(host, inside, span=span(stack)) for host, inside in found.items())
 
 
 def published_ports(stack: Stack) -> dict[str, frozenset[int]]:
@@ -97,8 +102,8 @@ def published_ports(stack: Stack) -> dict[str, frozenset[int]]:
     for service in routed_services(stack):
         route = service.route
         inner = {"tcp": {route.port}, "tls": {TLS_PORT}}.get(route.kind, {80, 443})
-        hosts = (range(p.host, p.host + p.span) for p in entries(stack) if p.container in inner)
-        found[service.name] = frozenset(port for ports in hosts for port in ports)
+        spans = (range(p.host, p.host + p.span) for p in entries(stack) if p.container in inner)
+        found[service.name] = frozenset(port for ports in spans for port in ports)
     return found
 
 
@@ -113,9 +118,10 @@ def workload(stack: Stack, image: str, health: HealthCheck) -> Workload:
         replicas=stack.balancer.replicas,
         configs={f"{CERTIFICATE}/{name}": text for name, text in files.items()},
         live={SETTINGS: asdict(told)},
+        nodes=hosts.nodes(stack),
         volumes={"files": FILES} if told.files else {},
         published=entries(stack),
         health=health,
-        stop_grace=told.shutdown_timeout,
+        stop_grace=max((service.stop_grace for service in stack.services), default=30.0),
         capabilities=(),
     )

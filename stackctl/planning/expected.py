@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from stackctl.domain.stack import ConsulRegistry, Stack, StaticRegistry
 from stackctl.domain.verdict import Expectation, ExpectedService
+from stackctl.planning import hosts
 from stackctl.planning.entry import is_registered, published_ports, registered_as, route_of
 
 
@@ -23,6 +24,7 @@ def expectation(stack: Stack, replicas: Mapping[str, int] | None = None) -> Expe
             routed=route_of(service, stack) is not None and is_registered(service),
             resolved=dns and is_registered(service) and route_of(service, stack) is None,
             ports=ports.get(service.name, frozenset()),
+            nodes=hosts.nodes(stack, service),
         )
         for service in stack.services
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from stackctl.domain.desired import Desired, Workload
+from stackctl.domain.desired import SPREAD, Desired, Workload
 from stackctl.domain.instance import EngineState, Instance
 from stackctl.domain.plan import Operation, Plan, Verb
+from stackctl.planning.placement import Place, load_of, number_of, places
 
 
 def reconcile(
@@ -19,10 +21,11 @@ def reconcile(
     workload, of what running parts were told last; a part of which nothing is known is told again. Canaries go, unless
     `canaries` lets them be.
     """
+    load = load_of(seen)
     operations = [
         operation
         for workload in desired.workloads
-        for operation in _workload(desired.stack, workload, seen, canaries=canaries)
+        for operation in _workload(desired.stack, workload, seen, load, canaries=canaries)
     ]
     operations += _untold(desired, seen, operations, told or {})
     operations += _orphans(desired, seen)
@@ -40,87 +43,95 @@ def _untold(
         if workload.told != told.get(workload.name, ""):
             for instance in seen.of(workload.name):
                 if instance.id not in anew and (instance.state == "running" or instance.id in back):
-                    yield Operation("configure", workload.name, instance.id, "what it is told changed")
+                    yield _operation("configure", instance, "what it is told changed")
 
 
-def _workload(stack: str, workload: Workload, seen: EngineState, *, canaries: bool) -> Iterator[Operation]:
-    existing = seen.of(workload.name)
+def _workload(
+    stack: str, workload: Workload, seen: EngineState, load: Counter[str], *, canaries: bool
+) -> Iterator[Operation]:
+    existing = tuple(instance for instance in seen.of(workload.name) if workload.allows(instance.node))
+    elsewhere = tuple(instance for instance in seen.of(workload.name) if instance not in existing)
     if workload.role == "service":
-        counted = tuple(instance for instance in existing if not (canaries and instance.canary))
-        yield from _service(workload, counted, _numbers(stack, workload, existing))
+        counted = tuple(i for i in (*existing, *elsewhere) if not (canaries and i.canary))
+        new = places(stack, workload.name, workload.nodes, (*existing, *elsewhere), load)
+        yield from _service(workload, counted, new)
         return
     kept = existing[: workload.replicas]
     for instance in kept:
         if instance.digest == workload.digest:
             yield from _revive(instance)
     # The last first: it gets its number back while the others go on, and what is left is up to date then.
-    for instance in sorted(kept, key=lambda i: -_number(i.id)):
+    for instance in sorted(kept, key=lambda i: -number_of(i.id)):
         if instance.digest != workload.digest:
-            yield Operation("recreate", workload.name, instance.id, f"the definition of {workload.name} changed")
-    yield from _missing(stack, workload, existing, workload.replicas - len(existing))
+            yield _operation("recreate", instance, f"the definition of {workload.name} changed")
+    cause = f"{workload.name} has {_count(len(existing))}, the stack wants {workload.replicas}"
+    new = places(stack, workload.name, workload.nodes, existing, load)
+    for _ in range(workload.replicas - len(existing)):
+        yield _create(workload, next(new), cause)
     yield from _surplus(workload, existing[workload.replicas :], len(existing))
+    if workload.role in SPREAD:
+        for instance in elsewhere:
+            yield _operation("remove", instance, f"it may not run on {instance.node}")
 
 
-def _service(workload: Workload, existing: tuple[Instance, ...], numbers: Iterator[str]) -> Iterator[Operation]:
-    current = [instance for instance in existing if instance.digest == workload.digest]
-    outdated = [instance for instance in existing if instance.digest != workload.digest]
+def _service(workload: Workload, existing: tuple[Instance, ...], new: Iterator[Place]) -> Iterator[Operation]:
+    reasons = {instance.id: _outdated(workload, instance) for instance in existing}
+    current = [instance for instance in existing if not reasons[instance.id]]
+    outdated = [instance for instance in existing if reasons[instance.id]]
     kept = current[: workload.replicas]
     for instance in kept:
         yield from _revive(instance)
     missing = workload.replicas - len(kept)
     replaced = min(missing, len(outdated))
     for instance in outdated[:replaced]:
-        yield Operation("create", workload.name, next(numbers), f"replaces {instance.id}, whose definition changed")
+        cause = "whose definition changed" if workload.allows(instance.node) else f"which {reasons[instance.id]}"
+        yield _create(workload, next(new), f"replaces {instance.id}, {cause}")
     for _ in range(missing - replaced):
         cause = f"{workload.name} has {_count(len(existing))}, the stack wants {workload.replicas}"
-        yield Operation("create", workload.name, next(numbers), cause)
+        yield _create(workload, next(new), cause)
     for position, instance in enumerate(reversed(outdated)):
         surplus = position < len(outdated) - replaced
-        cause = f"the stack wants {workload.replicas}" if surplus else f"the definition of {workload.name} changed"
-        yield Operation("drain", workload.name, instance.id, cause)
+        cause = f"the stack wants {workload.replicas}" if surplus else reasons[instance.id]
+        yield _operation("drain", instance, cause)
     yield from _surplus(workload, tuple(current[workload.replicas :]), len(current))
+
+
+def _outdated(workload: Workload, instance: Instance) -> str:
+    """Why an instance can't stay; empty where it can."""
+    if not workload.allows(instance.node):
+        return f"may not run on {instance.node}"
+    return "" if instance.digest == workload.digest else f"the definition of {workload.name} changed"
 
 
 def _revive(instance: Instance) -> Iterator[Operation]:
     if instance.state == "paused":
-        yield Operation("unpause", instance.service, instance.id, "it is paused")
+        yield _operation("unpause", instance, "it is paused")
     elif instance.state in ("created", "exited", "dead"):
-        yield Operation("start", instance.service, instance.id, f"it is {instance.state}")
-
-
-def _missing(stack: str, workload: Workload, existing: tuple[Instance, ...], count: int) -> Iterator[Operation]:
-    numbers = _numbers(stack, workload, existing)
-    for _ in range(count):
-        cause = f"{workload.name} has {_count(len(existing))}, the stack wants {workload.replicas}"
-        yield Operation("create", workload.name, next(numbers), cause)
+        yield _operation("start", instance, f"it is {instance.state}")
 
 
 def _surplus(workload: Workload, surplus: tuple[Instance, ...], count: int) -> Iterator[Operation]:
     """Newest first: the oldest have proven themselves the longest."""
     verb: Verb = "drain" if workload.role == "service" else "remove"
     for instance in reversed(surplus):
-        cause = f"{workload.name} has {_count(count)}, the stack wants {workload.replicas}"
-        yield Operation(verb, workload.name, instance.id, cause)
+        yield _operation(verb, instance, f"{workload.name} has {_count(count)}, the stack wants {workload.replicas}")
 
 
 def _orphans(desired: Desired, seen: EngineState) -> Iterator[Operation]:
+    """What the spec has no workload for; on several machines also parts of a machine's own that no workload is for."""
     for instance in sorted(seen.instances, key=lambda i: i.id):
-        if desired.workload(instance.service) is None:
+        known = [w for w in desired.workloads if w.name == instance.service]
+        if not any(w.role in SPREAD or w.allows(instance.node) for w in known):
             verb: Verb = "drain" if instance.role == "service" else "remove"
-            yield Operation(verb, instance.service, instance.id, f"{instance.service} is not in the spec any more")
+            yield _operation(verb, instance, f"{instance.service} is not in the spec any more")
 
 
-def _numbers(stack: str, workload: Workload, existing: tuple[Instance, ...]) -> Iterator[str]:
-    """The names that the engine gives to new instances: it counts on from the highest number in use."""
-    number = max((_number(instance.id) for instance in existing), default=0)
-    while True:
-        number += 1
-        yield f"{stack}-{workload.name}-{number}"
+def _create(workload: Workload, place: Place, cause: str) -> Operation:
+    return Operation("create", workload.name, place.id, cause, place.node)
 
 
-def _number(id: str) -> int:
-    tail = id.rpartition("-")[2]
-    return int(tail) if tail.isdigit() else 0
+def _operation(verb: Verb, instance: Instance, cause: str) -> Operation:
+    return Operation(verb, instance.service, instance.id, cause, instance.node)
 
 
 def _count(number: int) -> str:

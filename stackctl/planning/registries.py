@@ -8,7 +8,7 @@ from stackctl.domain.conventions import catalog_name
 from stackctl.domain.desired import Workload
 from stackctl.domain.registry import RegistrySettings
 from stackctl.domain.stack import ConsulRegistry, RedisRegistry, Service, Stack, StaticRegistry
-from stackctl.planning import consul, redis
+from stackctl.planning import consul, hosts, redis
 from stackctl.planning.labels import settings_of
 
 
@@ -26,6 +26,8 @@ def components(stack: Stack) -> tuple[str, ...]:
 def workloads(stack: Stack, images: Mapping[str, str]) -> tuple[Workload, ...]:
     """The registry's own parts."""
     match stack.registry:
+        case ConsulRegistry() as registry if stack.engine == "hosts":
+            return hosts.consul_nodes(stack, registry, images["consul"])
         case ConsulRegistry() as registry:
             return consul.workloads(stack, registry, images["consul"])
         case RedisRegistry() as registry:

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from stackctl.domain.desired import Desired, HealthCheck, Published, Workload
-from stackctl.domain.stack import Check, ConsulRegistry, Service, Stack
+from stackctl.domain.stack import Addressing, Check, ConsulRegistry, Service, Stack
 from stackctl.domain.wishes import CANARY_LABEL
-from stackctl.planning import consul, entry, registries
+from stackctl.planning import consul, entry, hosts, registries
 from stackctl.planning.entry import registered_as
 from stackctl.planning.labels import publishes
 
@@ -45,16 +45,22 @@ def topology(stack: Stack, images: Mapping[str, str], replicas: Mapping[str, int
         stack.name,
         (
             *registries.workloads(stack, images),
-            *([_registrator(stack, images["registrator"])] if registries.has_registrator(stack) else []),
+            *(_registrators(stack, images["registrator"]) if registries.has_registrator(stack) else ()),
             entry.workload(stack, images["balancer"], AGENT_HEALTH),
             *(_service(stack, s, images, counts.get(s.name, s.replicas)) for s in stack.services),
         ),
         subnet=stack.registry.subnet if isinstance(stack.registry, ConsulRegistry) else "",
+        engine=stack.engine,
     )
 
 
-def _registrator(stack: Stack, image: str) -> Workload:
-    return Workload(
+def addressing(stack: Stack, service: Service) -> Addressing:
+    """Whose address is registered: other machines reach no container's."""
+    return "host" if stack.engine == "hosts" else service.address
+
+
+def _registrators(stack: Stack, image: str) -> tuple[Workload, ...]:
+    one = Workload(
         name=REGISTRATOR,
         role="registrator",
         image=image,
@@ -70,6 +76,7 @@ def _registrator(stack: Stack, image: str) -> Workload:
         # It starts as root, looks which group may read the engine's socket, and drops everything else.
         capabilities=("SETUID", "SETGID"),
     )
+    return hosts.registrators(stack, one) if stack.engine == "hosts" else (one,)
 
 
 def _service(stack: Stack, service: Service, images: Mapping[str, str], replicas: int) -> Workload:
@@ -79,7 +86,8 @@ def _service(stack: Stack, service: Service, images: Mapping[str, str], replicas
         "reference": source.value,
         "build": images.get(f"build:{service.name}", ""),
     }[source.kind]
-    by_host = service.address == "host" and not publishes(service, service.port)
+    address = addressing(stack, service)
+    by_host = address == "host" and not publishes(service, service.port)
     return Workload(
         name=service.name,
         role="service",
@@ -96,7 +104,7 @@ def _service(stack: Stack, service: Service, images: Mapping[str, str], replicas
                 else {"stackctl.check": json.dumps(asdict(service.check), sort_keys=True)}
             ),
             "stackctl.weight": str(service.weight),
-            "stackctl.address": service.address,
+            "stackctl.address": address,
             **({CANARY_LABEL: str(service.canary)} if service.canary else {}),
         },
         # Any free port of the host: as many instances as there are share it, and the registry tells which one it is.
@@ -104,6 +112,7 @@ def _service(stack: Stack, service: Service, images: Mapping[str, str], replicas
         stop_grace=service.stop_grace,
         dns=consul.resolvers(stack.registry) if isinstance(stack.registry, ConsulRegistry) else (),
         extra=service.compose,
+        nodes=hosts.nodes(stack, service),
         **(_heartbeat(stack, service) if service.register == "self" else {}),
     )
 

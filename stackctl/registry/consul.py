@@ -30,6 +30,7 @@ class Consul:
         self.url = url.rstrip("/")
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
+        self._node = ""  # the agent's name, once it was asked
 
     async def __aenter__(self) -> Self:
         # No cache of names: an agent that was made anew has another address, and its old one hangs.
@@ -77,10 +78,10 @@ class Consul:
         return Values(items, consul_json.next_index(index, headers.get("X-Consul-Index")))
 
     async def registrations(self) -> tuple[Registration, ...]:
-        """What this agent holds."""
-        answer = await self.get("/v1/agent/services")
+        """What this agent holds and the servers know of it."""
+        held, known = await self.get("/v1/agent/services"), await self._known()
         try:
-            return consul_json.registrations(answer)
+            return consul_json.agreed(consul_json.registrations(held), consul_json.registrations(known))
         except (KeyError, TypeError, AttributeError) as error:
             raise self._lost("/v1/agent/services answered something that Consul does not") from error
 
@@ -90,10 +91,14 @@ class Consul:
         if not await self.get("/v1/status/leader"):
             raise self._lost("the cluster has no leader")
         await self._ask("PUT", "/v1/agent/service/register", body=consul_json.service(registration))
+        if registration.id not in await self._known():
+            raise self._lost(f"its agent has not passed on {registration.id}")
 
     async def deregister(self, id: str) -> None:
-        """Remove a registration from this agent; one that is not there is no error."""
+        """Remove a registration from this agent and the servers; one that is not there is no error."""
         await self._ask("PUT", f"/v1/agent/service/deregister/{quote(id, safe='')}", missing_is_fine=True)
+        if id in await self._known():
+            await self._ask("PUT", "/v1/catalog/deregister", body={"Node": self._node, "ServiceID": id})
 
     async def maintain(self, id: str, reason: str | None) -> None:
         """Mark a registration of this agent as in maintenance, or take the mark away."""
@@ -103,6 +108,13 @@ class Consul:
     async def get(self, path: str, **query: str) -> Any:
         """Any other answer of Consul's API, for a look at the cluster itself."""
         return (await self._ask("GET", path, query))[0]
+
+    async def _known(self) -> Mapping[str, Any]:
+        """What the servers know of this agent's registrations, by id."""
+        if not self._node:
+            self._node = str((await self.get("/v1/agent/self"))["Config"]["NodeName"])
+        # Null: the agent has not joined yet, or was away for so long that it is forgotten.
+        return dict((await self.get(f"/v1/catalog/node/{quote(self._node, safe='')}") or {}).get("Services") or {})
 
     async def _ask(
         self,

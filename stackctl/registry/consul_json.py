@@ -6,8 +6,8 @@ import base64
 import contextlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
 from typing import Any
 
 from stackctl.domain.catalog import (
@@ -75,6 +75,7 @@ def _entry(service: str, raw: Json) -> CatalogEntry:
         weight=_weight(meta.get(WEIGHT_META, (own.get("Weights") or {}).get("Passing", 1))),
         tags=tuple(own.get("Tags") or ()),
         meta=tuple(sorted((key, value) for key, value in meta.items() if key not in OWN_META)),
+        holder=str(raw["Node"].get("Node", "")),
     )
 
 
@@ -106,6 +107,17 @@ def values(answer: Any) -> tuple[tuple[str, str], ...]:
 def registrations(answer: Any) -> tuple[Registration, ...]:
     """The answer of /v1/agent/services; raises like `catalog`."""
     return tuple(_registration(answer[id]) for id in sorted(answer))
+
+
+def agreed(held: Iterable[Registration], known: Iterable[Registration]) -> tuple[Registration, ...]:
+    """What an agent holds (`held`) as far as the servers know it too (`known`).
+
+    An agent passes on what it was told; where that failed it tries again 15 s later at the earliest, and meanwhile only
+    the servers count. What only they have is told as leading nowhere: nobody stands for it, and whoever wants it has
+    to write it again.
+    """
+    own = {registration.id: registration for registration in held}
+    return tuple(r if r.id in own else replace(r, endpoint=NOWHERE) for r in known)
 
 
 def _registration(raw: Json) -> Registration:

@@ -39,7 +39,7 @@ def compose_model(desired: Desired, builds: Mapping[str, str]) -> dict[str, Any]
         for target, value in {**workload.configs, **workload.live}.items()
     }
     return {
-        "name": desired.stack,
+        "name": desired.project or desired.stack,
         "services": {w.name: _service(desired.stack, w, w.build or builds.get(w.image, "")) for w in desired.workloads},
         "networks": {"default": {"labels": {"stackctl.stack": desired.stack}, **_ipam(desired.subnet)}},
         "volumes": {name: {"labels": {"stackctl.stack": desired.stack}} for name in volumes},
@@ -94,6 +94,7 @@ def _identity(workload: Workload) -> dict[str, Any]:
     hostname = {"hostname": workload.hostname} if workload.hostname else {}
     network: dict[str, Any] = {"link_local_ips": [workload.link_local]} if workload.link_local else {}
     network |= {"ipv4_address": workload.address} if workload.address else {}
+    network |= {"aliases": list(workload.aliases)} if workload.aliases else {}
     dns = {"dns": list(workload.dns)} if workload.dns else {}
     sysctls = {"sysctls": dict(workload.sysctls)} if workload.sysctls else {}
     return hostname | dns | sysctls | ({"networks": {"default": network}} if network else {})
@@ -124,7 +125,8 @@ def _port(published: Published) -> str:
         return str(published.container)
     last = f"-{published.host + published.span - 1}" if published.span > 1 else ""
     address = f"{published.address}:" if published.address else ""
-    return f"{address}{published.host}{last}:{published.container}"
+    protocol = "" if published.protocol == "tcp" else f"/{published.protocol}"
+    return f"{address}{published.host}{last}:{published.container}{protocol}"
 
 
 def _health(check: HealthCheck) -> dict[str, Any]:

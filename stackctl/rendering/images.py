@@ -61,7 +61,7 @@ COMPONENTS: Mapping[str, Component] = {
     "backend": Component(shared=HTTP),
     "front": Component(shared=HTTP),
     "echo": Component(shared=TCP),
-    "webapp": Component(shared=("whoami/app.py", *HTTP), modules=AGENT_MODULES),
+    "webapp": Component(shared=("whoami/app.py", "whoami/streams.py", *HTTP), modules=AGENT_MODULES),
 }
 
 

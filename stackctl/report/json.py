@@ -36,7 +36,9 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "stack": plan.stack,
         "changes": bool(plan),
         "operations": [
-            {"verb": o.verb, "service": o.service, "instance": o.instance, "cause": o.cause} for o in plan.operations
+            {"verb": o.verb, "service": o.service, "instance": o.instance, "cause": o.cause}
+            | ({"node": o.node} if o.node else {})
+            for o in plan.operations
         ],
     }
 

@@ -62,7 +62,9 @@ def _claims(document: Document) -> Iterator[Claim]:
 
 
 def _span(document: Document) -> int:
-    """How many ports each entry takes: every balancer has one of its own."""
+    """How many ports each entry takes: every balancer has one of its own, on one machine."""
+    if document.get("engine", default="compose") != "compose":
+        return 1
     try:
         return scalars.whole(document.get("balancer", "replicas", default=1), 1, 100)
     except Wrong:

@@ -85,7 +85,8 @@ def _external(document: Document) -> Iterator[Finding]:
 
 def _name(document: Document, service: str) -> Iterator[Finding]:
     stack = document.get("name")
-    longest = f"{stack}-{service}-1000"
+    host = max(document.mapping("hosts"), key=len, default="")  # in the names of what runs on several
+    longest = "-".join(filter(None, (str(stack), host, service, "1000")))
     if isinstance(stack, str) and len(stack) <= 40 and len(longest) > LONGEST_NAME:
         message = f"container names would have up to {len(longest)} characters, the limit is {LONGEST_NAME}"
         yield Finding(("services", service), message, "shorten the stack's or the service's name", at="key")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackctl.domain.stack import Stack
@@ -13,6 +13,7 @@ from stackctl.spec.consistency import inconsistent
 from stackctl.spec.environment import variables
 from stackctl.spec.files import read_files
 from stackctl.spec.labels import label_clashes
+from stackctl.spec.machines import machine_findings
 from stackctl.spec.source import read_text
 from stackctl.spec.translate import translate
 from stackctl.spec.unfold import read
@@ -28,15 +29,24 @@ class Loaded:
     warnings: tuple[str, ...] = ()
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Loaded:
-    """The stack that the file describes; messages name the file as `path` does."""
+def load(path: Path, environ: Mapping[str, str], engine: str = "") -> Loaded:
+    """The stack that the file describes; messages name the file as `path` does. `engine` takes the place of the
+    spec's."""
     text = read_text(path)
     known = variables(path.parent, environ)
     document = read(text, str(path), known.substitute)
+    if engine:
+        document = replace(document, data={**document.data, "engine": engine})
     spec, findings = validate(document.data)
     files, flaws = read_files(document, path.parent)
     problems = document.problems(
-        (*findings, *inconsistent(document, path.parent), *clashes(document), *unsupported(document))
+        (
+            *findings,
+            *inconsistent(document, path.parent),
+            *machine_findings(document),
+            *clashes(document),
+            *unsupported(document),
+        )
     )
     problems = (*problems, *flaws)
     if problems or spec is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 
 from stackctl.domain.instance import DNS_LABEL, Endpoint
 from stackctl.domain.route import Route, parse_route
@@ -26,6 +26,8 @@ KEY_PREFIX = r"(/[A-Za-z0-9._-]+)+"
 FILE_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 KEYS = r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/?"
 PASSWORD = r"[!-~]+"  # printable, without spaces: Redis splits its config files at them
+CONTEXT = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
+ENGINE_URL = r"(ssh|tcp)://[A-Za-z0-9@._:\[\]-]+"
 _PART = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
 IMAGE = (
     rf"([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]+)?/)?{_PART}(/{_PART})*"
@@ -118,6 +120,34 @@ def dns_name(value: object) -> str:
     if len(name) > 189 or not all(DNS_LABEL.match(part) for part in name.split(".")):
         raise Wrong(f"{shown(name)} is no DNS name", "lower-case, as in example.test")
     return name
+
+
+def context(value: object) -> str:
+    """A Docker context's name."""
+    name = text(value)
+    if not re.fullmatch(CONTEXT, name):
+        raise Wrong(f"{shown(name)} is no name of a Docker context", "`docker context ls` lists them")
+    return name
+
+
+def engine_url(value: object) -> str:
+    """Where an engine listens."""
+    url = text(value)
+    if not re.fullmatch(ENGINE_URL, url):
+        raise Wrong(f"{shown(url)} is no address of an engine", "as in ssh://user@machine or tcp://192.0.2.7:2376")
+    return url
+
+
+def address(value: object) -> str:
+    """A machine's IPv4 address."""
+    written = text(value)
+    try:
+        found = IPv4Address(written)
+    except ValueError:
+        raise Wrong(f"{shown(written)} is no IPv4 address", "as in 192.0.2.7") from None
+    if found.is_loopback or found.is_unspecified or found.is_multicast:
+        raise Wrong(f"{shown(written)} is no address by which other machines reach this one")
+    return written
 
 
 def url_path(value: object) -> str:

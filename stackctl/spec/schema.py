@@ -116,6 +116,10 @@ class BalancerSpec(Extensible):
         "60s",
         "How long an instance may be silent; then a request that is safe to repeat is asked of the next instance.",
     )
+    shutdown_timeout: Annotated[float, seconds(1.0, 604800.0)] = duration(
+        "1h",
+        "How long connections may go on in nginx workers of an older config: long requests, event streams, websockets.",
+    )
     files: list[FileSpec] = Field(default_factory=list, description="Files other than nginx's.")
     template: Annotated[str | None, fields.FOLDER] = Field(
         None, description="Your own Jinja2 template, given the same context."
@@ -177,6 +181,9 @@ class ServiceSpec(Extensible):
     stop_grace: Annotated[float, seconds(0.0, 86400.0)] = duration(
         "30s", "How long an instance may finish its requests before it is killed."
     )
+    on: list[Annotated[str, fields.HOST_NAME]] | None = Field(
+        None, description="The hosts that its instances may run on; all of them without it."
+    )
     compose: dict[str, Any] = Field(
         default_factory=dict,
         description="Any keys of a Compose service, passed through; stackctl's own are refused.",
@@ -191,6 +198,19 @@ class ExternalSpec(Model):
     check: CheckSpec = Field(default_factory=CheckSpec, description="The registry's health check.")
 
 
+class HostSpec(Model):
+    """A machine with a Docker engine of its own: `context` or `url` says how its engine is reached."""
+
+    context: Annotated[str | None, fields.CONTEXT] = Field(None, description="The Docker context of its engine.")
+    url: Annotated[str | None, fields.ENGINE_URL] = Field(
+        None, description="Where its engine is: ssh://user@machine, or tcp://address:port."
+    )
+    address: Annotated[str | None, fields.ADDRESS] = Field(
+        None,
+        description="The machine's own IPv4 address, by which the other ones reach it; that of its engine without.",
+    )
+
+
 class StackSpec(Extensible):
     """What one stack.yaml describes."""
 
@@ -199,6 +219,9 @@ class StackSpec(Extensible):
     )
     engine: Annotated[EngineKind, choice(*get_args(EngineKind))] = Field(
         "compose", description="What runs the containers."
+    )
+    hosts: dict[Annotated[str, fields.HOST_NAME], HostSpec] = Field(
+        default_factory=dict, description="The machines of the engine `hosts`, by name."
     )
     registry: RegistrySpec = Field(default_factory=RegistrySpec, description="Where instances are registered.")
     balancer: BalancerSpec = Field(default_factory=BalancerSpec, description="The entry.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stackctl.domain.files import FILES, FileTemplate
+from stackctl.domain.host import Host
 from stackctl.domain.instance import Endpoint
 from stackctl.domain.route import Route
 from stackctl.domain.stack import (
@@ -31,6 +32,7 @@ from stackctl.spec.schema import (
     ConsulSpec,
     ExternalSpec,
     FileSpec,
+    HostSpec,
     RegistrySpec,
     ServiceSpec,
     StackSpec,
@@ -49,7 +51,12 @@ def translate(spec: StackSpec, path: Path, files: Files) -> Stack:
         origin=str(path),
         folder=str(path.parent),
         external=tuple(_external(name, external, domain) for name, external in spec.external.items()),
+        hosts=tuple(_host(name, host) for name, host in spec.hosts.items()),
     )
+
+
+def _host(name: str, spec: HostSpec) -> Host:
+    return Host(name, spec.context or "", spec.url or "", spec.address or "")
 
 
 def _registry(spec: RegistrySpec, stack: str) -> Registry:
@@ -85,6 +92,7 @@ def _balancer(spec: BalancerSpec, files: Files) -> Balancer:
         stub_status=spec.stub_status,
         connect_timeout=spec.connect_timeout,
         response_timeout=spec.response_timeout,
+        shutdown_timeout=spec.shutdown_timeout,
         https=spec.https,
         tls=spec.tls,
         tcp=tuple(spec.tcp),
@@ -112,6 +120,7 @@ def _service(name: str, spec: ServiceSpec, domain: str, folder: Path) -> Service
         weight=spec.weight,
         stop_grace=spec.stop_grace,
         compose=anchored(spec.compose, folder),
+        on=tuple(spec.on or ()),
     )
 
 

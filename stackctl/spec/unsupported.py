@@ -9,7 +9,7 @@ from stackctl.spec.document import Document
 from stackctl.spec.findings import Finding
 
 # A key's path (`*`: each key there), and the values that are refused; without any, the key itself is.
-UNSUPPORTED: tuple[tuple[str, str | None], ...] = (("engine", "swarm|hosts"),)
+UNSUPPORTED: tuple[tuple[str, str | None], ...] = (("engine", "swarm"),)
 
 
 def unsupported(document: Document) -> Iterator[Finding]:

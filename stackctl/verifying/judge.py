@@ -7,10 +7,11 @@ balancer and each published entry = config. The first difference is named. Nothi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from stackctl.domain.balancer import backends
 from stackctl.domain.catalog import Catalog, passing, servable
-from stackctl.domain.instance import Endpoint, Instance
+from stackctl.domain.instance import Endpoint, EngineState
 from stackctl.domain.observation import BalancerSeen, Observation, Resolved, Traffic
 from stackctl.domain.verdict import (
     Divergence,
@@ -21,6 +22,7 @@ from stackctl.domain.verdict import (
     ServiceVerdict,
     TrafficVerdict,
 )
+from stackctl.planning.placement import load_of, places
 
 REGISTERING = (
     "consul",
@@ -39,19 +41,11 @@ def judge(expectation: Expectation, seen: Observation) -> Judgement:
     return Judgement(seen.at, "+".join(revision[:8] for revision in revisions), services)
 
 
-def desired_ids(stack: str, service: str, replicas: int, existing: Iterable[Instance]) -> tuple[str, ...]:
+def desired_ids(stack: str, service: ExpectedService, engine: EngineState) -> tuple[str, ...]:
     """The ids that must serve: existing instances, oldest first, then the names that new ones would get."""
-    ids = [instance.id for instance in existing][:replicas]
-    number = max([_number(id) for id in ids], default=0)
-    while len(ids) < replicas:
-        number += 1
-        ids.append(f"{stack}-{service}-{number}")
-    return tuple(ids)
-
-
-def _number(id: str) -> int:
-    tail = id.rpartition("-")[2]
-    return int(tail) if tail.isdigit() else 0
+    existing = engine.of(service.name)[: service.replicas]
+    new = places(stack, service.name, service.nodes, existing, load_of(engine))
+    return (*(i.id for i in existing), *(place.id for place in islice(new, service.replicas - len(existing))))
 
 
 def _judge_service(expectation: Expectation, service: ExpectedService, seen: Observation) -> ServiceVerdict:
@@ -59,7 +53,7 @@ def _judge_service(expectation: Expectation, service: ExpectedService, seen: Obs
     catalog = seen.catalogs.get(service.catalog_name, Catalog(service.catalog_name))
     draining = {entry.id: entry.drain_reason for entry in catalog.entries if entry.draining}
     serving: Members = {i.id: i.endpoint for i in existing if i.serving and i.id not in draining}
-    desired = desired_ids(expectation.stack, service.name, service.replicas, existing)
+    desired = desired_ids(expectation.stack, service, seen.engine)
     if service.given is not None:  # nobody but the spec can say that these are there
         serving = {id: endpoint for id, endpoint in service.given.items() if id not in draining}
         desired = tuple(service.given)
@@ -73,7 +67,7 @@ def _judge_service(expectation: Expectation, service: ExpectedService, seen: Obs
     traffic = {way: _attribute(met, serving) for way, met in ways.items()} if service.routed else {}
     resolved = seen.resolved.get(service.catalog_name, Resolved()) if service.resolved else None
 
-    divergence = _engine(service, desired, existing, serving, draining)
+    divergence = _engine(service, desired, seen.engine, serving, draining)
     if service.registered:
         divergence = divergence or _registry(serving, registered, catalog, seen, fixed=expectation.fixed)
     if service.routed:
@@ -98,13 +92,18 @@ def _judge_service(expectation: Expectation, service: ExpectedService, seen: Obs
 def _engine(
     service: ExpectedService,
     desired: tuple[str, ...],
-    existing: Iterable[Instance],
+    engine: EngineState,
     serving: Members,
     draining: Mapping[str, str],
 ) -> Divergence | None:
     if not service.replicas and not serving:
         return Divergence("engine", reason="0 instances are wanted: there is nothing to prove")
+    if engine.unreachable and service.given is None:  # nobody knows what runs there, and so nothing is proven
+        words = [f"{node} does not answer: {reason}" for node, reason in sorted(engine.unreachable.items())]
+        missing = tuple(sorted(id for id in desired if id not in serving))
+        return Divergence("engine", missing, (), "; ".join(words))
     if difference := _difference("engine", dict.fromkeys(desired), serving):
+        existing = engine.of(service.name)
         states = {i.id: _drained(draining[i.id]) if i.serving and i.id in draining else i.condition for i in existing}
         states |= {id: _drained(reason) for id, reason in draining.items() if id not in states}
         words = [f"{id} is {states.get(id, 'absent')}" for id in difference.missing]

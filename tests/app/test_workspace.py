@@ -48,3 +48,11 @@ def test_lock_goes_with_its_holder(tmp_path: Path) -> None:
     holder.wait()
     with Workspace(tmp_path).lock("up"):
         pass
+
+
+def test_the_engine_of_the_last_launch(tmp_path: Path) -> None:
+    """It is remembered with the files; before there are any, nothing is."""
+    workspace = Workspace(tmp_path)
+    assert workspace.engine() == ""
+    workspace.write({"manifest.json": '{"engine": "hosts"}'})
+    assert workspace.engine() == "hosts"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stackctl.engine.client import connect, docker_cli, unreachable
+from stackctl.domain.host import Host
+from stackctl.engine.client import connect, docker_cli, docker_command, engine_address, unreachable
 from stackctl.errors import Unreachable
 
 
@@ -40,11 +41,10 @@ def test_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_silent_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that accepts and says nothing is given up."""
-    monkeypatch.setattr("stackctl.engine.client.FIRST_ANSWER", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{listener.getsockname()[1]}")
         with pytest.raises(Unreachable, match="said nothing"):
-            connect()
+            connect(patience=1)
 
 
 def test_unknown_context_is_not_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,3 +67,30 @@ def test_command_without_any_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr("stackctl.engine.client.DEBIAN_CLIENTS", ())
     assert docker_cli() == "docker"
     assert unreachable("No such file or directory: 'docker'").hint.startswith("install Docker")
+
+
+@pytest.mark.parametrize(
+    ("host", "words", "address"),
+    [
+        (Host("one", context="one"), ("--context", "one"), "127.0.0.1"),
+        (Host("one", url="ssh://me@one.test"), ("--host", "ssh://me@one.test"), "one.test"),
+        (Host("one", url="tcp://192.0.2.7:2376"), ("--host", "tcp://192.0.2.7:2376"), "192.0.2.7"),
+    ],
+)
+def test_the_way_to_a_host(
+    host: Host, words: tuple[str, ...], address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The command is told which engine is meant, whatever the environment chooses, and ports are looked for there."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", "tcp://192.0.2.99:2375")
+    assert docker_command(host)[1:] == words
+    assert engine_address(host) == address
+
+
+def test_host_that_does_not_answer() -> None:
+    """It is named, with the command that shows the same."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+    with pytest.raises(Unreachable, match="the engine of two does not answer: the connection was refused") as caught:
+        connect(Host("two", url=url))
+    assert (caught.value.where, caught.value.hint) == ("two", f"docker --host {url} info")

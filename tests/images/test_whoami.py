@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import signal
@@ -10,8 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import aiohttp
 import pytest
 
 from tests.images.apps import App, ended, folder, read_all, started
@@ -215,3 +217,39 @@ def test_start_imports_little() -> None:
         (sys.executable, "-B", "-S", "-c", code), capture_output=True, text=True, check=True
     ).stdout
     assert not {"http", "email", "asyncio", "ssl", "typing", "re", "logging", "urllib"} & set(modules.split())
+
+
+def test_events_go_on_until_termination() -> None:
+    """Server-sent events are numbered, and the last one tells the client to ask again elsewhere."""
+    with started("whoami") as app, app.connect() as connection:
+        connection.sendall(b"GET /events?pause=0.05 HTTP/1.1\r\nHost: x\r\n\r\n")
+        seen = b""
+        while b"id: 3" not in seen:
+            seen += connection.recv(65536)
+        app.process.send_signal(signal.SIGTERM)
+        seen += read_all(connection)
+        assert b"Content-Type: text/event-stream" in seen and seen.endswith(b"event: end\ndata: ask again\n\n")
+        assert app.process.wait(5) == 0
+
+
+async def talked(port: int, act: Callable[[], None]) -> list[aiohttp.WSMessage]:
+    """A message and its echo over a websocket, then what comes after `act`."""
+    async with aiohttp.ClientSession() as client, client.ws_connect(f"http://127.0.0.1:{port}/socket") as socket_:
+        await asyncio.gather(*(socket_.ping() for _ in range(20)), socket_.send_str("hello " * 40))
+        seen = [await socket_.receive(5)]
+        act()
+        return [*seen, await socket_.receive(5)]
+
+
+def test_websocket_says_that_it_goes_away() -> None:
+    """A websocket gives messages back and is closed with 1001 at SIGTERM, which a client of the field understands."""
+    with started("whoami") as app:
+        first, last = asyncio.run(talked(app.port, lambda: app.process.send_signal(signal.SIGTERM)))
+        assert (first.type, first.data) == (aiohttp.WSMsgType.TEXT, "hello " * 40)
+        assert (last.type, last.data) == (aiohttp.WSMsgType.CLOSE, 1001)
+        assert app.process.wait(5) == 0
+
+
+def test_websocket_needs_a_handshake(app: App) -> None:
+    """A plain request to the websocket's path is told to upgrade."""
+    assert app.get("/socket")[0] == 426

@@ -229,3 +229,13 @@ def test_whatever_people_ask_for(env: dict[str, str]) -> None:
 def test_index(previous: int, header: str | None, following: int) -> None:
     """The index is never one that would not block, and starts anew where Consul's went backwards."""
     assert consul_json.next_index(previous, header) == following
+
+
+def test_only_what_both_have_is_held() -> None:
+    """What its servers do not know yet is not held by an agent, and what only they have leads nowhere."""
+    passed_on, not_yet = replace(REGISTRATION, id="a"), replace(REGISTRATION, id="b")
+    left, changed = replace(REGISTRATION, id="c"), replace(REGISTRATION, id="d", tags=("green",))
+    found = consul_json.agreed([passed_on, not_yet, REGISTRATION], [passed_on, left])
+    assert found == (passed_on, replace(left, endpoint=consul_json.NOWHERE))
+    old = replace(changed, tags=())
+    assert consul_json.agreed([changed], [old]) == (old,)

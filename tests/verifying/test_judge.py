@@ -229,5 +229,24 @@ def test_agreement_is_equality(engine: set[int], registry: set[int], config: set
 
 def test_desired_names() -> None:
     """Existing instances come first, oldest first; new names count on from the highest number."""
-    assert desired_ids("shop", "web", 3, (instance(2), instance(5))) == ("shop-web-2", "shop-web-5", "shop-web-6")
-    assert desired_ids("shop", "web", 1, (instance(2), instance(5))) == ("shop-web-2",)
+    engine = EngineState((instance(2), instance(5)))
+    assert desired_ids("shop", ExpectedService("web", "web", 3, True, True), engine) == (
+        "shop-web-2",
+        "shop-web-5",
+        "shop-web-6",
+    )
+    assert desired_ids("shop", ExpectedService("web", "web", 1, True, True), engine) == ("shop-web-2",)
+
+
+def test_a_node_that_does_not_answer() -> None:
+    """What runs on a node that can't be observed is not known: that is a difference, with the node's name."""
+    whole = observation(1, 2, 3)
+    seen = replace(whole, engine=replace(whole.engine, nodes=("one", "two"), unreachable={"two": "no route"}))
+    assert divergence(seen) == Divergence("engine", (), (), "two does not answer: no route")
+
+
+def test_instances_of_a_node_that_does_not_answer() -> None:
+    """Instances that may run there are missing, and the node is the reason."""
+    whole = observation(1, 2)
+    seen = replace(whole, engine=replace(whole.engine, unreachable={"two": "no route"}))
+    assert divergence(seen) == Divergence("engine", ("shop-web-3",), (), "two does not answer: no route")

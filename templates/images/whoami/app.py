@@ -2,6 +2,8 @@
 
     GET /                         the page, on every path; ?delay=SECONDS and ?status=CODE make it slow or wrong
     GET /healthz                  200, whatever the page answers
+    GET /events                   server-sent events, one a second or ?pause=SECONDS; the last one is named `end`
+    GET /socket                   a websocket that gives each message back
     PUT /faults/status?code=500   from now on the page answers with this status; DELETE takes it back
 
 Environment: PORT (default 80), FAULT_STATUS (a fault from the start).
@@ -9,6 +11,7 @@ Environment: PORT (default 80), FAULT_STATUS (a fault from the start).
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import socket
@@ -17,6 +20,7 @@ import time
 
 from listener import number, run
 from server import Server
+from streams import events, websocket
 from wire import Request
 
 
@@ -40,6 +44,15 @@ class Whoami(Server):
             f"{now}: {next(self.pages)} requests from <LOCAL: {peer}> to WebServer <{own}>\n"
             f"{request.method} {request.path} with {request.received} bytes, answered by {socket.gethostname()}\n"
         )
+
+    def streams(self, request: Request, connection: socket.socket, stream: io.BufferedReader) -> bool:
+        """Events and the websocket."""
+        if request.path == "/events":
+            pause = number(request.query.get("pause", "1"), "delay", 0.01, 60)
+            events(connection, self.woken, pause, socket.gethostname())
+        elif request.path == "/socket":
+            websocket(connection, stream, self.woken, request)
+        return request.path in ("/events", "/socket")
 
     def switch(self, request: Request) -> tuple[int, str]:
         """Turn the lasting fault on or off."""

@@ -15,6 +15,7 @@ import threading
 import time
 
 BACKLOG = 128  # connections that the kernel keeps for us until they are accepted
+LAST_CALL = 10  # milliseconds, for connections that the kernel is just about to hand over
 GRACE = 0.1  # after SIGTERM, for what is on its way over connections that look idle
 
 
@@ -55,9 +56,11 @@ class Listener:
         with self.lock:
             self.closing = True
         # Who has connected already would be reset when the listener closes; who never stops must not keep it open.
+        poll.unregister(self.woken)
         for _ in range(BACKLOG):
-            if not self.accept():
+            if not poll.poll(LAST_CALL):
                 break
+            self.accept()
         self.socket.close()
         if threading.active_count() > 1:
             time.sleep(GRACE)

@@ -21,6 +21,10 @@ class Server(Listener):
         """Status and text for one request from `peer`, which reached us at the address `own`."""
         raise NotImplementedError
 
+    def streams(self, request: Request, connection: socket.socket, stream: io.BufferedReader) -> bool:
+        """Answer with what goes on until one side ends it; False where a request is not of that kind."""
+        return False
+
     def serve(self, connection: socket.socket, peer: str) -> None:
         fresh = True
         with connection, connection.makefile("rb") as stream:
@@ -48,6 +52,8 @@ class Server(Listener):
         """Answer one request; True when another may follow."""
         try:
             request = Request(connection, stream)
+            if self.streams(request, connection, stream):
+                return False
             healthy = request.path == "/healthz"
             status, text = (200, "ok\n") if healthy else self.answer(request, peer, connection.getsockname()[0])
         except (Refused, TimeoutError) as error:

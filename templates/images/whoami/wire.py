@@ -20,6 +20,7 @@ REASONS = {
     400: "Bad Request",
     405: "Method Not Allowed",
     408: "Request Timeout",
+    426: "Upgrade Required",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",
@@ -40,7 +41,7 @@ class Request:
             raise Refused(400, f"not a request line: {head[0]!r}") from None
         if version not in ("HTTP/1.0", "HTTP/1.1"):
             raise Refused(505, f"not HTTP/1.1: {version!r}")
-        headers = _headers(head[1:])
+        self.headers = headers = _headers(head[1:])
         if version == "HTTP/1.1" and "host" not in headers:
             raise Refused(400, "a request needs a Host")
         self.path, _, query = target.partition("?")

@@ -15,7 +15,7 @@ RUN python3 -m compileall -q --invalidation-mode unchecked-hash /opt/stackctl \
     && chmod 755 /usr/local/bin/heartbeat
 
 WORKDIR /app
-COPY app.py listener.py server.py wire.py ./
+COPY app.py listener.py server.py streams.py wire.py ./
 # The compiled files alone are started, as in whoami.
 RUN python3 -m compileall -q -b . && rm ./*.py
 

@@ -7,7 +7,7 @@ RUN apt-get update -o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Upda
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log
 
 WORKDIR /app
-COPY app.py listener.py server.py wire.py ./
+COPY app.py listener.py server.py streams.py wire.py ./
 # The compiled files alone are started: nothing is compiled, or compared with its source, on the way to the first request.
 RUN python3 -m compileall -q -b . && rm ./*.py
 

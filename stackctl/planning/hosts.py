@@ -1,0 +1,75 @@
+"""A stack on several hosts: each has one node of the Consul cluster and one registrator; the rest is spread over them.
+
+Machines reach each other by their addresses alone. Consul's ports for its own kind are published there; its API and its
+DNS are not, they answer in the stack's network on each machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from stackctl.domain.desired import Published, Workload
+from stackctl.domain.host import Host
+from stackctl.domain.stack import ConsulRegistry, Service, Stack
+from stackctl.planning import consul
+from stackctl.planning.placement import project
+
+CONSUL = "consul"
+RPC, GOSSIP = 8300, 8301
+
+
+def nodes(stack: Stack, service: Service | None = None) -> tuple[str, ...]:
+    """The machines that instances of a service may run on, and without one the balancers; none on a single engine."""
+    if stack.engine != "hosts":
+        return ()
+    return service.on if service and service.on else tuple(host.name for host in stack.hosts)
+
+
+def consul_nodes(stack: Stack, registry: ConsulRegistry, image: str) -> tuple[Workload, ...]:
+    """A server on each of the first hosts, a client agent on every other one; agents ask the one beside them."""
+    servers = [host.address for host in stack.hosts[: registry.servers]]
+    return tuple(_consul(stack, registry, image, host, servers) for host in stack.hosts)
+
+
+def _consul(stack: Stack, registry: ConsulRegistry, image: str, host: Host, servers: list[str]) -> Workload:
+    serving: dict[str, Any] = {"server": False}
+    if host.address in servers:
+        serving = {"server": True, "bootstrap_expect": len(servers)}
+    # One datacenter: nobody joins from others.
+    ports = {"ports": {"serf_wan": -1, **({"dns": 53} if registry.subnet else {})}}
+    own = {**serving, "retry_join": servers, **consul.dns(registry), **ports, **consul.scripts(registry)}
+    node = consul.node(stack, host.name, host.address, image, own)
+    ui = (Published(registry.ui, 8500, "127.0.0.1"),) if registry.ui else ()
+    return replace(
+        node,
+        name=CONSUL,
+        nodes=(host.name,),
+        aliases=(consul.AGENT,),
+        link_local="",
+        address=consul.agent_address(registry.subnet) if registry.subnet else "",
+        volumes={"consul-data": consul.DATA},
+        published=(
+            *ui,
+            Published(RPC, RPC, host.address),
+            Published(GOSSIP, GOSSIP, host.address),
+            Published(GOSSIP, GOSSIP, host.address, protocol="udp"),
+        ),
+    )
+
+
+def registrators(stack: Stack, one: Workload) -> tuple[Workload, ...]:
+    """A registrator for each host: what it registers is found at the host's address."""
+    return tuple(
+        replace(
+            one,
+            nodes=(host.name,),
+            environment={
+                **one.environment,
+                "STACKCTL_NETWORK": f"{project(stack.name, host.name)}_default",
+                "STACKCTL_OWNER": f"{stack.name}/{host.name}",
+                "STACKCTL_HOST_IP": host.address,
+            },
+        )
+        for host in stack.hosts
+    )
