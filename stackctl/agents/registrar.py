@@ -34,15 +34,21 @@ from stackctl.agents.registration import (
 from stackctl.domain.catalog import Registration
 from stackctl.domain.conventions import Scope
 from stackctl.engine.container_json import EngineEvent
-from stackctl.engine.events import EngineSocket
+from stackctl.engine.events import EngineSocket, NotListening
 from stackctl.errors import StackctlError, Unreachable
 from stackctl.ports import Registry
+
+# Seconds without anybody who listens on the engine's socket. An engine that is restarted while its containers live on
+# makes a new socket, and a container goes on having the old one: it must be started again to get the new one.
+DEAF = 3.0
 
 
 class Registrar:
     """Keeps the registry's agent in step with the engine for as long as `run` runs."""
 
-    def __init__(self, scope: Scope, engine: EngineSocket, registry: Registry, log: Log, *, relist: float) -> None:
+    def __init__(
+        self, scope: Scope, engine: EngineSocket, registry: Registry, log: Log, *, relist: float, deaf: float = DEAF
+    ) -> None:
         self.metrics = Metrics(
             "stackctl_registrator",
             registered="Registrations that the registry holds for this agent.",
@@ -56,6 +62,7 @@ class Registrar:
         self._registry = registry
         self._log = log
         self._relist = relist
+        self._deaf = deaf
         self._tasks = asyncio.TaskGroup()
         self._stale: set[str] = set()  # containers to inspect
         self._inspections: dict[str, asyncio.Task[bool]] = {}
@@ -72,7 +79,10 @@ class Registrar:
         self._problems: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Until cancelled. Registrations stay: the end of an agent is not the end of its instances."""
+        """Until cancelled, or until nobody listens on the engine's socket any more: then it is to be started again.
+
+        Registrations stay: the end of an agent is not the end of its instances.
+        """
         async with self._tasks:
             for work in (self._follow(), self._list(), self._read()):
                 self._tasks.create_task(work)
@@ -85,7 +95,7 @@ class Registrar:
     # --- the engine --------------------------------------------------------------------------------------------
 
     async def _follow(self) -> None:
-        backoff = Backoff()
+        backoff, listening = Backoff(), time.monotonic()
         while True:
             try:
                 async with self._engine.events() as events:
@@ -94,8 +104,14 @@ class Registrar:
                     async for event in events:
                         backoff.reset()
                         self._heed(event)
+                listening = time.monotonic()
                 self._lose("engine", "it closed the event stream")
+            except NotListening as error:
+                self._lose("engine", error.message)
+                if time.monotonic() - listening > self._deaf:
+                    raise
             except Unreachable as error:
+                listening = time.monotonic()
                 self._lose("engine", error.message)
             await backoff.wait()
             self.metrics.add("reconnects_total")

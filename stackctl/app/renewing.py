@@ -13,7 +13,7 @@ from stackctl.errors import NotConverged
 from stackctl.planning.entry import BALANCER, routed_services
 from stackctl.verifying.following import behind
 
-READY = 60.0  # seconds for a part that was made anew
+READY = 60.0  # seconds for a part that was made
 PACE = 0.1
 
 
@@ -27,7 +27,12 @@ async def renew_balancers(observer: Observer, plan: Plan, desired: Desired) -> N
 
     Raises `NotConverged` where one does not: those after it stay as they are and go on serving.
     """
-    await _renew(observer, (o for o in plan.of("recreate") if o.service == BALANCER), desired)
+    renewed = [operation for operation in plan.of("recreate") if operation.service == BALANCER]
+    if renewed:  # one that has just been started may be the only one to serve meanwhile
+        for operation in plan.of("create", "start", "unpause"):
+            if operation.service == BALANCER:
+                await _serves_again(observer, operation.instance)
+    await _renew(observer, renewed, desired)
 
 
 async def _renew(observer: Observer, operations: Iterable[Operation], desired: Desired) -> None:
@@ -36,28 +41,28 @@ async def _renew(observer: Observer, operations: Iterable[Operation], desired: D
         grace = workload.stop_grace if workload else 0.0
         observer.project.progress.step(operation.instance, f"making it anew ({operation.cause})")
         await asyncio.to_thread(observer.engine.recreate, operation, grace)
-        await _serves_again(observer, operation)
+        await _serves_again(observer, operation.instance)
 
 
-async def _serves_again(observer: Observer, operation: Operation) -> None:
+async def _serves_again(observer: Observer, id: str) -> None:
     deadline = time.monotonic() + READY
-    while lacking := await _lacking(observer, operation):
+    while lacking := await _lacking(observer, id):
         if time.monotonic() > deadline:
             raise NotConverged(
                 "part-not-ready",
-                f"{operation.instance}, {READY:g} s after it was made anew: {lacking}",
+                f"after {READY:g} s {id} does not serve: {lacking}",
                 hint="what was to follow stays as it was; see stackctl status",
             )
         await asyncio.sleep(PACE)
 
 
-async def _lacking(observer: Observer, operation: Operation) -> str:
+async def _lacking(observer: Observer, id: str) -> str:
     """In words, what it lacks to serve; empty where nothing."""
     state = await asyncio.to_thread(observer.engine.observe)
-    found = next((instance for instance in state.instances if instance.id == operation.instance), None)
+    found = next((instance for instance in state.instances if instance.id == id), None)
     if found is None or not found.serving:
         return f"it is {found.condition if found else 'gone'}"
     if found.role != "balancer":
         return ""
     seen = await observer.observe(with_traffic=False)
-    return behind(found.id, routed_services(observer.project.stack), seen)
+    return behind(id, routed_services(observer.project.stack), seen)

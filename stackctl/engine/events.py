@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -33,6 +34,10 @@ ACTIONS = (
 LINE_LIMIT = 2**20  # an event carries every label of its container
 # The engine answers a subscriber a moment before it subscribes it: what happened meanwhile is asked for again.
 OVERLAP = 1.0
+
+
+class NotListening(Unreachable):
+    """The socket is there and nobody listens on it: the engine is away, or has another socket by now."""
 
 
 class EngineSocket:
@@ -112,10 +117,11 @@ class EngineSocket:
             yield
         # The last three: something that no engine answers.
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError) as error:
-            raise self._lost(str(error) or type(error).__name__) from error
+            refused = isinstance(error, OSError) and error.errno == errno.ECONNREFUSED
+            raise self._lost(str(error) or type(error).__name__, NotListening if refused else Unreachable) from error
 
-    def _lost(self, why: str) -> Unreachable:
-        return Unreachable(
+    def _lost(self, why: str, kind: type[Unreachable] = Unreachable) -> Unreachable:
+        return kind(
             "engine-unreachable",
             f"the engine does not answer: {why}",
             where=self.socket,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 from stackctl.agents.loop import Log
@@ -250,6 +252,25 @@ def test_engine_away() -> None:
                 await asyncio.sleep(0.005)
 
     play(story)
+
+
+def test_socket_without_a_listener(tmp_path: Path) -> None:
+    """Where nobody listens any more it ends, to be started again with the socket of then; not where a socket lacks."""
+    path = tmp_path / "docker.sock"
+
+    async def lasts(seconds: float) -> bool:
+        async with EngineSocket(str(path)) as engine:
+            log = Log("registrator", io.StringIO())
+            running = asyncio.create_task(Registrar(SCOPE, engine, Memory(), log, relist=0.05, deaf=0.2).run())
+            done, _ = await asyncio.wait({running}, timeout=seconds)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            return not done
+
+    assert asyncio.run(lasts(0.5))
+    with socket.socket(socket.AF_UNIX) as abandoned:
+        abandoned.bind(str(path))
+    assert not asyncio.run(lasts(5.0))
 
 
 def test_set_aside_is_told_once() -> None:

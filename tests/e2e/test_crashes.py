@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import signal
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,14 +21,19 @@ from tests.e2e.test_faults import under_load
 pytestmark = pytest.mark.engine
 
 OUTAGE = 15.0
+MEMORY = 96  # MiB that an instance may have
+HOG = ("python3", "-E", "-s", "-S", "-c", f"b'x' * ({MEMORY} << 21)")
+BROKEN = '{% extends "nginx.conf.j2" %}{% block http %}{{ super() }}locution;{% endblock %}'
 SILENT = "2s"  # what an instance may be silent for in these stacks; the load's clients wait 10 s
 
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
     """Three instances behind one balancer that gives up silent ones soon."""
-    made = new_scenario(tmp_path_factory.mktemp("crashes"), replicas=3)
-    spec = made.spec.read_text()
+    made = new_scenario(
+        tmp_path_factory.mktemp("crashes"), replicas=3, extra=f"    compose: {{mem_limit: {MEMORY}m}}\n"
+    )
+    spec = made.spec.read_text().replace("http: /healthz", "http: /")  # the check fails where the page does
     made.spec.write_text(spec.replace(f"http: {made.port}", f"http: {made.port}\n  response_timeout: {SILENT}"))
     try:
         made.stackctl("up", timeout=600)
@@ -85,6 +95,102 @@ def test_hanging(three: Scenario) -> None:
     with brought_back(three), contextlib.ExitStack() as frozen:
         report = during(three, lambda: frozen.enter_context(three.frozen("web", "/app/app.pyc")), victim=1)
     assert idempotent(report) == 0, report.reasons
+
+
+def told(three: Scenario, since: float) -> list[str]:
+    """What the registrator said of the third instance since then, in order."""
+    lines = three.container("registrator").logs(since=since, stderr=False).decode().splitlines()
+    said = [json.loads(line) for line in lines if line.startswith("{")]
+    return [line["event"] for line in said if line.get("id") == three.id("web", 3)]
+
+
+def test_out_of_memory(three: Scenario) -> None:
+    """The kernel kills an instance for want of memory: as with any kill, and it is back by itself when it restarts."""
+    container, since = three.container("web", 3), time.time()
+    Path(f"/proc/{container.attrs['State']['Pid']}/oom_score_adj").write_text("1000")  # it goes before the hog
+
+    def starve() -> None:
+        container.exec_run(HOG, detach=True)
+        eventually(lambda: told(three, since) == ["deregistered", "registered"], "the instance to leave and be back")
+
+    report = under_load(three, starve, keep=False)
+    assert (idempotent(report), report.lost <= 2) == (0, True), report.reasons
+    events = three.client.events(since=int(since), until=int(time.time()) + 1, filters={"container": container.id})
+    assert '"oom"' in "".join(event.decode() for event in events)
+    assert three.container("web", 3).attrs["RestartCount"] == 1
+    assert three.verify("--timeout", "30s")["converged"]
+
+
+def test_answering_500(three: Scenario) -> None:
+    """An app that answers 500, to its check too, leaves; until then GETs are asked of another one. It comes back."""
+    address = three.container("web", 3).attrs["NetworkSettings"]["Networks"][f"{three.name}_default"]["IPAddress"]
+
+    def switch(method: str) -> None:
+        url = f"http://{address}/faults/status?code=500"
+        urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=5).close()
+
+    report = during(three, lambda: switch("PUT"))
+    switch("DELETE")
+    assert idempotent(report) == 0, report.reasons
+    assert set(report.reasons) <= {"POST status 500"} and report.lost < report.sent / 6
+    assert three.verify("--timeout", "30s")["converged"]
+
+
+def test_one_page_that_always_fails(three: Scenario) -> None:
+    """Its errors are its own: they reach who asks for it, and take no instance from anybody else."""
+
+    def ask_often() -> None:
+        assert [three.page("/?status=500")[0] for _ in range(200)] == [500] * 200
+
+    report = under_load(three, ask_often, keep=True, rate=200)
+    assert report.sent > 50
+    assert dict(report.reasons) == {}
+
+
+def follower(three: Scenario) -> str:
+    """A Consul server that does not lead."""
+    leader = three.stackctl("status", "--format", "json").json["consul"]["leader"]
+    return next(name for name in ("consul-1", "consul-2", "consul-3") if name != leader)
+
+
+@pytest.mark.parametrize("part", ["registrator", "consul-agent", "a Consul server"])
+def test_part_killed(three: Scenario, part: str) -> None:
+    """SIGKILL for one part: it is back by itself, a new instance joins, one leaves, and not a request is lost."""
+    part = follower(three) if part == "a Consul server" else part
+    began = three.container(part).attrs["State"]["StartedAt"]
+
+    def kill_and_scale() -> None:
+        os.kill(three.container(part).attrs["State"]["Pid"], signal.SIGKILL)
+        eventually(lambda: three.container(part).attrs["State"]["StartedAt"] != began, "the part to be back")
+        three.stackctl("scale", "web=4")
+        three.stackctl("scale", "web=3")
+
+    report = under_load(three, kill_and_scale, keep=False)
+    assert dict(report.reasons) == {}
+    assert three.verify("--timeout", "60s")["converged"]
+
+
+def test_broken_candidate(three: Scenario) -> None:
+    """What nginx refuses never runs: under load the last config goes on, also past an instance that dies meanwhile."""
+    spec = three.spec.read_text()
+    (three.folder / "broken.conf.j2").write_text(BROKEN)
+
+    def break_and_kill() -> None:
+        three.spec.write_text(spec.replace("balancer:\n", "balancer:\n  template: broken.conf.j2\n"))
+        assert 'unknown directive "locution"' in three.stackctl("up", "--timeout", "10s", code=3).stdout
+        three.container("web", 3).kill()
+        found = three.verify(code=3)["services"][0]["first_divergence"]
+        assert (found["layer"], found["missing"]) == ("engine", [three.id("web", 3)])
+        assert three.id("web", 3) in three.stackctl("config").stdout
+        three.spec.write_text(spec)
+        three.stackctl("up")
+
+    try:
+        report = under_load(three, break_and_kill, keep=False)
+    finally:
+        three.spec.write_text(spec)
+    assert (idempotent(report), report.lost <= 2) == (0, True), report.reasons
+    assert three.verify()["converged"]
 
 
 def test_all_servers_away(three: Scenario) -> None:

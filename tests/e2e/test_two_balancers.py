@@ -98,12 +98,16 @@ def test_scaled_down_and_up(two: Two) -> None:
     assert (report.lost, dict(report.reasons)) == (0, {})
 
 
-def test_made_anew_one_after_the_other(two: Two) -> None:
+@pytest.mark.parametrize("gone", [False, True], ids=["both run", "one is gone"])
+def test_made_anew_one_after_the_other(two: Two, gone: bool) -> None:
     """Another published port makes both anew: the second when the first serves, so that one entry is always open."""
     before = {number: two.container("lb", number).id for number in (1, 2)}
+    if gone:  # as it would be where `up` was killed between the two
+        two.container("lb", 2).remove(force=True)
     two.spec.write_text(two.spec.read_text().replace("tcp: []", f"tcp: [{free_port(2)}]"))
     planned = two.stackctl("plan").stdout.splitlines()
-    assert [line.split()[:2] for line in planned] == [["recreate", two.id("lb", 2)], ["recreate", two.id("lb", 1)]]
+    verbs = [["recreate", two.id("lb", 1)], ["create" if gone else "recreate", two.id("lb", 2)]]
+    assert sorted(line.split()[:2] for line in planned) == sorted(verbs)
     report = roamed(two, lambda: two.stackctl("up"))
     assert report.sent > 500 and report.retried
     assert (report.lost, dict(report.reasons)) == (0, {})

@@ -13,17 +13,12 @@ import socket
 from listener import Refused
 from wire import Request
 
-EVENTS = "\r\n".join(
-    (
-        "HTTP/1.1 200 OK",
-        "Content-Type: text/event-stream",
-        "Cache-Control: no-store",
-        "X-Accel-Buffering: no",  # or nginx holds events back once its first buffer is full
-        "Connection: close",
-        "",
-        "",
-    )
-)
+EVENTS = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",  # or nginx holds events back once its first buffer is full
+    "Connection": "close",
+}
 KEY_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 GOING_AWAY = 1001
@@ -32,7 +27,8 @@ LAST = 1.0  # seconds for the peer to close as well
 
 def events(connection: socket.socket, woken: socket.socket, pause: float, host: str) -> None:
     """An event at once and one every `pause` seconds, until the peer leaves or SIGTERM comes."""
-    connection.sendall(EVENTS.encode())
+    headers = "".join(f"{name}: {value}\r\n" for name, value in EVENTS.items())
+    connection.sendall(f"HTTP/1.1 200 OK\r\n{headers}\r\n".encode())
     number = 0
     while True:
         number += 1
