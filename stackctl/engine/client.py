@@ -77,7 +77,7 @@ def unreachable(reason: str, host: Host = HERE) -> Unreachable:
     """The error for an engine that does not answer, with the hint that fits the reason."""
     if host != HERE:
         way = f"--context {host.context}" if host.context else f"--host {host.url}"
-        message = f"the engine of {host.name} does not answer: {_short(reason)}"
+        message = f"{host.name} does not answer: {_short(reason)}"
         return Unreachable("engine-unreachable", message, where=host.name, hint=f"docker {way} info")
     chosen = next((f"{name}={os.environ[name]}" for name in CHOICES if os.environ.get(name)), "")
     if "PermissionError" in reason or "permission denied" in reason:
@@ -98,6 +98,7 @@ def _short(reason: str) -> str:
         "Connection refused": "the connection was refused",
         "PermissionError": "permission denied",
         "No route to host": "there is no way to it",
+        "ConnectTimeout": "nothing was heard from it",
         "timed out": "it accepted the connection and said nothing",
     }.items():
         if sign in reason:

@@ -1,4 +1,4 @@
-"""A steady load on a scenario's entry while something is done: kept and fresh connections, half GET, half POST."""
+"""A steady load on an entry while something is done: kept and fresh connections, half GET, half POST."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from tests.e2e.scenario import Scenario
 
 
 def loaded(scenario: Scenario, act: Callable[[], object], *, rate: float = 150.0) -> Report:
-    """What became of the requests, of both kinds of client together."""
+    """What became of the requests to a scenario's entry, of both kinds of client together."""
+    return loaded_at("127.0.0.1", scenario.port, act, rate=rate)
+
+
+def loaded_at(host: str, port: int, act: Callable[[], object], *, rate: float = 150.0) -> Report:
+    """The same for an entry on any machine."""
 
     async def all_of_it() -> Report:
         done = asyncio.Event()
         kinds = [
-            asyncio.create_task(load(scenario.port, done, rate=rate / 2, clients=8, keep=keep))
+            asyncio.create_task(load(port, done, rate=rate / 2, clients=8, keep=keep, host=host))
             for keep in (True, False)
         ]
         try:
