@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # What Debian's packages (and Docker's own for Debian) call the client; its Compose and buildx lie beside it.
 DEBIAN_CLIENTS = ("docker-cli", "docker-ce-cli", "docker.io")
 CHOICES = ("DOCKER_HOST", "DOCKER_CONTEXT")
+DEFAULT = "default"  # the context that no store holds: this machine's own engine
 LOOPBACK = "127.0.0.1"
 FIRST_ANSWER = 10  # seconds; an engine that accepts and then says nothing is as good as none
 ANY_ANSWER = 60
@@ -46,8 +47,8 @@ def connect(host: Host = HERE, patience: int = FIRST_ANSWER) -> docker.DockerCli
     from stackctl.engine.contexts import chosen_context, context_client
 
     try:
-        name = host.context or ("" if host.url else chosen_context())
-        environ = {**os.environ, "DOCKER_HOST": host.url} if host.url else None
+        name = ("" if host.context == DEFAULT else host.context) or ("" if host != HERE else chosen_context())
+        environ = {**os.environ, "DOCKER_HOST": host.url} if host != HERE else None
         found = (
             context_client(name, patience)
             if name
