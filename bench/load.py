@@ -104,12 +104,14 @@ class Client:
         self._streams = None
 
 
-async def load(port: int, until: asyncio.Event, *, rate: float, clients: int, keep: bool) -> Report:
+async def load(
+    port: int, until: asyncio.Event, *, rate: float, clients: int, keep: bool, host: str = "127.0.0.1"
+) -> Report:
     """`rate` requests a second from `clients` clients, half GET, half POST, until told to end (at most 5 minutes)."""
 
     async def one(number: int) -> Report:
         report, began, turn = Report(), time.monotonic() + number / rate, 0
-        async with Client(port, keep=keep) as client:
+        async with Client(port, keep=keep, host=host) as client:
             while not until.is_set() and time.monotonic() - began < 300:
                 pause = began + turn * clients / rate - time.monotonic()
                 turn += 1

@@ -35,7 +35,7 @@ def split_words(words: Sequence[str]) -> tuple[str | None, str | None]:
 
 def config(project: Project, balancer: str | None) -> RunningText:
     """The running config of the named balancer (`lb-1` or its whole id), or of the first one."""
-    running = running_balancers(project.engine.observe())
+    running = running_balancers(project.look())
     if not running:
         name = project.stack.name
         raise Unreachable("no-balancer", f"no balancer of {name} runs", hint=f"stackctl up {name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from stackctl.domain.host import Host
 from stackctl.domain.stack import Stack
 from stackctl.errors import UsageError
 from stackctl.planning import hosts
@@ -36,10 +37,20 @@ def open_engine(stack: Stack, folder: Path) -> Engine:
                     folder / compose_file(stack, host.name),
                     tuple(name for name, nodes in services.items() if host.name in nodes),
                 )
-                for host in located(stack).hosts
+                for host in map(_known, stack.hosts)
             ],
         )
     raise UsageError("engine-unsupported", f"this version does not run stacks on {stack.engine}")
+
+
+def _known(host: Host) -> Host:
+    """With its address, where that can be found: a machine that is gone must not keep `down` from the others."""
+    from stackctl.engine.located import located as host_located
+
+    try:
+        return host_located(host)
+    except UsageError:
+        return host
 
 
 def located(stack: Stack) -> Stack:

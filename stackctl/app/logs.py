@@ -19,7 +19,7 @@ def split_words(words: Sequence[str], file: str | None) -> tuple[str | None, tup
 def logs(project: Project, services: Sequence[str], *, tail: str, follow: bool) -> Iterator[str]:
     """Lines; raises `UsageError` for a service that has no instance."""
     engine = project.engine
-    known = sorted({instance.service for instance in engine.observe().instances})
+    known = sorted({instance.service for instance in project.look().instances})
     for name in services:
         if name not in known:
             hint = f"services: {', '.join(known)}" if known else f"stackctl up {project.stack.name}"

@@ -37,7 +37,7 @@ def observed(project: Project) -> EngineState:
     seen = project.engine.observe()
     for node, reason in sorted(seen.unreachable.items()):
         hint = "nothing was changed; bring it back, or take it out of `hosts` for good"
-        raise Unreachable("host-unreachable", reason, where=node, hint=hint)
+        raise Unreachable("host-unreachable", f"{node} does not answer: {reason}", where=node, hint=hint)
     return seen
 
 

@@ -7,6 +7,7 @@ from stackctl.domain.instance import EngineState
 from stackctl.domain.stack import ConsulRegistry
 from stackctl.errors import StackctlError
 from stackctl.planning.entry import entries
+from stackctl.planning.hosts import consul_ports
 from stackctl.rendering.nginx import TLS_PORT
 
 KEYS = {80: "balancer.http", 443: "balancer.https", TLS_PORT: "balancer.tls"}  # by the port inside
@@ -23,6 +24,7 @@ def check_ports(project: Project, seen: EngineState) -> None:
     registry = project.stack.registry
     if isinstance(registry, ConsulRegistry) and registry.ui:
         wanted[registry.ui] = "registry.consul.ui"
+    wanted |= dict.fromkeys(consul_ports(project.stack), "registry.consul.port")
     for port, key in wanted.items():
         holder = "" if port in own else project.engine.holder(port)
         if holder:

@@ -10,6 +10,7 @@ import stackctl
 from stackctl.app.engines import located, open_engine
 from stackctl.app.workspace import Workspace
 from stackctl.domain.image import ImageBuild
+from stackctl.domain.instance import EngineState
 from stackctl.domain.stack import Stack
 from stackctl.domain.verdict import Expectation
 from stackctl.planning.expected import expectation
@@ -33,6 +34,13 @@ class Project:
     def engine(self) -> Engine:
         """The stack's engine, one connection for the whole command; raises `Unreachable` where none answers."""
         return open_engine(self.stack, self.workspace.folder)
+
+    def look(self) -> EngineState:
+        """What there is now, for a listing: whoever reads it is told which machines do not answer."""
+        seen = self.engine.observe()
+        for node, reason in sorted(seen.unreachable.items()):
+            self.progress.warn(f"{node} does not answer: {reason}")
+        return seen
 
     @cached_property
     def own_images(self) -> tuple[ImageBuild, ...]:

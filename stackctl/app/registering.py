@@ -56,15 +56,17 @@ async def register_missing(observer: Observer, project: Project) -> None:
         return
     seen = await observer.observe(with_traffic=False)
     wanted = missing(project.stack, seen.engine, seen.catalogs)
-    await asyncio.gather(*(_register(observer, one, project) for one in wanted))
+    # Where the registry's agent and the instance are lost together, and never one without the other.
+    nodes = {instance.id: instance.node for instance in seen.engine.instances}
+    await asyncio.gather(*(_register(observer, one, nodes.get(one.id, ""), project) for one in wanted))
 
 
-async def _register(observer: Observer, wanted: Registration, project: Project) -> None:
+async def _register(observer: Observer, wanted: Registration, node: str, project: Project) -> None:
     deadline = time.monotonic() + ANSWER
     while True:
         late = time.monotonic() > deadline
         try:
-            if await _write(observer, wanted, anyway=late):
+            if await _write(observer, wanted, node=node, anyway=late):
                 break
         except Unreachable:  # a stack that has just been made
             if late:
@@ -73,13 +75,13 @@ async def _register(observer: Observer, wanted: Registration, project: Project) 
     project.progress.step(wanted.id, f"registered by API as {wanted.service} at {wanted.endpoint}")
 
 
-async def _write(observer: Observer, wanted: Registration, *, anyway: bool) -> bool:
+async def _write(observer: Observer, wanted: Registration, *, node: str = "", anyway: bool) -> bool:
     """Register an endpoint that answers, as passing; `anyway` also a silent one: the registry's check sees to it."""
-    answers = await observer.ask("answers", endpoint=str(wanted.endpoint), path="")
+    answers = await observer.ask("answers", node=node, endpoint=str(wanted.endpoint), path="")
     if answers and wanted.check:
         wanted = replace(wanted, check=replace(wanted.check, status="passing"))
     if answers or anyway:
-        await observer.ask("register", registration=registration_to_json(wanted))
+        await observer.ask("register", node=node, registration=registration_to_json(wanted))
     return bool(answers or anyway)
 
 

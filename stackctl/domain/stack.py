@@ -61,13 +61,15 @@ class ConsulRegistry:
     """A Consul cluster: servers with quorum, one client agent; `ui` is the port on 127.0.0.1, or None.
 
     `subnet` is the stack's network where containers resolve names through the client agent, else empty. Checks that run
-    a script are refused unless `script_checks`.
+    a script are refused unless `script_checks`. `port` is the first of two by which nodes on several machines reach
+    each other: requests, and gossip.
     """
 
     servers: int = 3
     ui: int | None = None
     subnet: str = ""
     script_checks: bool = False
+    port: int = 8300
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # What Debian's packages (and Docker's own for Debian) call the client; its Compose and buildx lie beside it.
 DEBIAN_CLIENTS = ("docker-cli", "docker-ce-cli", "docker.io")
 CHOICES = ("DOCKER_HOST", "DOCKER_CONTEXT")
+DEFAULT = "default"  # the context that no store holds: this machine's own engine
 LOOPBACK = "127.0.0.1"
 FIRST_ANSWER = 10  # seconds; an engine that accepts and then says nothing is as good as none
 ANY_ANSWER = 60
@@ -46,8 +47,8 @@ def connect(host: Host = HERE, patience: int = FIRST_ANSWER) -> docker.DockerCli
     from stackctl.engine.contexts import chosen_context, context_client
 
     try:
-        name = host.context or ("" if host.url else chosen_context())
-        environ = {**os.environ, "DOCKER_HOST": host.url} if host.url else None
+        name = ("" if host.context == DEFAULT else host.context) or ("" if host != HERE else chosen_context())
+        environ = {**os.environ, "DOCKER_HOST": host.url} if host != HERE else None
         found = (
             context_client(name, patience)
             if name
@@ -77,7 +78,7 @@ def unreachable(reason: str, host: Host = HERE) -> Unreachable:
     """The error for an engine that does not answer, with the hint that fits the reason."""
     if host != HERE:
         way = f"--context {host.context}" if host.context else f"--host {host.url}"
-        message = f"the engine of {host.name} does not answer: {_short(reason)}"
+        message = f"{host.name} does not answer: {_short(reason)}"
         return Unreachable("engine-unreachable", message, where=host.name, hint=f"docker {way} info")
     chosen = next((f"{name}={os.environ[name]}" for name in CHOICES if os.environ.get(name)), "")
     if "PermissionError" in reason or "permission denied" in reason:
@@ -98,6 +99,7 @@ def _short(reason: str) -> str:
         "Connection refused": "the connection was refused",
         "PermissionError": "permission denied",
         "No route to host": "there is no way to it",
+        "ConnectTimeout": "nothing was heard from it",
         "timed out": "it accepted the connection and said nothing",
     }.items():
         if sign in reason:

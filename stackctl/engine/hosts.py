@@ -63,7 +63,7 @@ class HostsEngine:
             tuple(network for name in found for network in found[name].networks),
             tuple(volume for name in found for volume in found[name].volumes),
             nodes=tuple(self.machines),
-            unreachable={name: error.message for name, error in lost.items()},
+            unreachable={name: error.message.removeprefix(f"{name} does not answer: ") for name, error in lost.items()},
         )
 
     def check(self) -> None:

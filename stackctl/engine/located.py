@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from stackctl.domain.host import Host
-from stackctl.engine.client import engine_address
+from stackctl.engine.client import DEFAULT, engine_address
 from stackctl.engine.contexts import find_context
 from stackctl.errors import UsageError
 
@@ -16,7 +16,7 @@ def located(host: Host) -> Host:
     """The host with its address: as the spec says, else that of its engine. Raises `UsageError` where there is none."""
     if host.address:
         return host
-    if host.context and find_context(host.context) is None:
+    if host.context not in ("", DEFAULT) and find_context(host.context) is None:
         message = f"there is no Docker context {host.context!r}"
         raise UsageError("no-such-context", message, where=f"hosts.{host.name}", hint="`docker context ls` lists them")
     found = engine_address(host)

@@ -146,7 +146,8 @@ def _leaving(instances: Iterable[Instance]) -> list[Instance]:
 
 def _create(rollout: Rollout, seen: EngineState, old: Iterable[Instance], count: int) -> Iterator[Operation]:
     """Under the names that the engine will give."""
-    new = places(rollout.stack, rollout.workload, rollout.nodes, seen.of(rollout.workload), load_of(seen))
+    there, staying = seen.of(rollout.workload), rollout.new(seen)
+    new = places(rollout.stack, rollout.workload, rollout.nodes, there, load_of(seen), staying=staying)
     leaving = iter(_leaving(old))
     for _ in range(count):
         place, gone = next(new), next(leaving, None)

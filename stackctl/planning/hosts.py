@@ -16,7 +16,6 @@ from stackctl.planning import consul
 from stackctl.planning.placement import project
 
 CONSUL = "consul"
-RPC, GOSSIP = 8300, 8301
 
 
 def nodes(stack: Stack, service: Service | None = None) -> tuple[str, ...]:
@@ -28,17 +27,27 @@ def nodes(stack: Stack, service: Service | None = None) -> tuple[str, ...]:
 
 def consul_nodes(stack: Stack, registry: ConsulRegistry, image: str) -> tuple[Workload, ...]:
     """A server on each of the first hosts, a client agent on every other one; agents ask the one beside them."""
-    servers = [host.address for host in stack.hosts[: registry.servers]]
-    return tuple(_consul(stack, registry, image, host, servers) for host in stack.hosts)
+    serving = [host.address for host in stack.hosts[: registry.servers]]
+    return tuple(_consul(stack, registry, image, host, serving) for host in stack.hosts)
 
 
-def _consul(stack: Stack, registry: ConsulRegistry, image: str, host: Host, servers: list[str]) -> Workload:
-    serving: dict[str, Any] = {"server": False}
-    if host.address in servers:
-        serving = {"server": True, "bootstrap_expect": len(servers)}
+def consul_ports(stack: Stack) -> tuple[int, ...]:
+    """The ports that Consul's nodes take of each machine; none where there is only one."""
+    registry = stack.registry
+    if stack.engine != "hosts" or not isinstance(registry, ConsulRegistry):
+        return ()
+    return (registry.port, registry.port + 1)
+
+
+def _consul(stack: Stack, registry: ConsulRegistry, image: str, host: Host, serving: list[str]) -> Workload:
+    role: dict[str, Any] = {"server": False}
+    if host.address in serving:
+        role = {"server": True, "bootstrap_expect": len(serving)}
+    rpc, gossip = registry.port, registry.port + 1
     # One datacenter: nobody joins from others.
-    ports = {"ports": {"serf_wan": -1, **({"dns": 53} if registry.subnet else {})}}
-    own = {**serving, "retry_join": servers, **consul.dns(registry), **ports, **consul.scripts(registry)}
+    ports = {"server": rpc, "serf_lan": gossip, "serf_wan": -1, **({"dns": 53} if registry.subnet else {})}
+    join = {"retry_join": [f"{address}:{gossip}" for address in serving]}
+    own = {**role, **join, **consul.dns(registry), "ports": ports, **consul.scripts(registry)}
     node = consul.node(stack, host.name, host.address, image, own)
     ui = (Published(registry.ui, 8500, "127.0.0.1"),) if registry.ui else ()
     return replace(
@@ -51,9 +60,9 @@ def _consul(stack: Stack, registry: ConsulRegistry, image: str, host: Host, serv
         volumes={"consul-data": consul.DATA},
         published=(
             *ui,
-            Published(RPC, RPC, host.address),
-            Published(GOSSIP, GOSSIP, host.address),
-            Published(GOSSIP, GOSSIP, host.address, protocol="udp"),
+            Published(rpc, rpc, host.address),
+            Published(gossip, gossip, host.address),
+            Published(gossip, gossip, host.address, protocol="udp"),
         ),
     )
 

@@ -23,18 +23,26 @@ class Place:
 
 
 def places(
-    stack: str, service: str, nodes: Sequence[str], existing: Iterable[Instance], load: Counter[str]
+    stack: str,
+    service: str,
+    nodes: Sequence[str],
+    existing: Iterable[Instance],
+    load: Counter[str],
+    *,
+    staying: Iterable[Instance] | None = None,
 ) -> Iterator[Place]:
-    """Endlessly, one new instance of a service after the other, beside the existing ones.
+    """Endlessly, one new instance of a service after the other, beside the existing ones; only those that are `staying`
+    count where some will leave.
 
     Of machines with equally few instances of the service, the one that has less of anything is taken, and then the
     first. `load` is what each machine has, and counts on. On each machine numbers go on from the highest in use, as the
     engine's own do.
     """
-    numbers, members = Counter[str](), Counter[str]()
+    existing = tuple(existing)
+    numbers = Counter[str]()
     for instance in existing:
-        members[instance.node] += 1
         numbers[instance.node] = max(numbers[instance.node], number_of(instance.id))
+    members = Counter(instance.node for instance in (existing if staying is None else staying))
     while True:
         node = min(nodes, key=lambda name: (members[name], load[name], nodes.index(name))) if nodes else ""
         for count in (members, numbers, load):

@@ -53,7 +53,9 @@ def _workload(
     elsewhere = tuple(instance for instance in seen.of(workload.name) if instance not in existing)
     if workload.role == "service":
         counted = tuple(i for i in (*existing, *elsewhere) if not (canaries and i.canary))
-        new = places(stack, workload.name, workload.nodes, (*existing, *elsewhere), load)
+        current = [instance for instance in counted if not _outdated(workload, instance)]
+        everyone = (*existing, *elsewhere)
+        new = places(stack, workload.name, workload.nodes, everyone, load, staying=current)
         yield from _service(workload, counted, new)
         return
     kept = existing[: workload.replicas]
@@ -84,7 +86,9 @@ def _service(workload: Workload, existing: tuple[Instance, ...], new: Iterator[P
     missing = workload.replicas - len(kept)
     replaced = min(missing, len(outdated))
     for instance in outdated[:replaced]:
-        cause = "whose definition changed" if workload.allows(instance.node) else f"which {reasons[instance.id]}"
+        cause = (
+            "whose definition changed" if workload.allows(instance.node) else f"which may not run on {instance.node}"
+        )
         yield _create(workload, next(new), f"replaces {instance.id}, {cause}")
     for _ in range(missing - replaced):
         cause = f"{workload.name} has {_count(len(existing))}, the stack wants {workload.replicas}"
@@ -99,7 +103,7 @@ def _service(workload: Workload, existing: tuple[Instance, ...], new: Iterator[P
 def _outdated(workload: Workload, instance: Instance) -> str:
     """Why an instance can't stay; empty where it can."""
     if not workload.allows(instance.node):
-        return f"may not run on {instance.node}"
+        return f"it may not run on {instance.node}"
     return "" if instance.digest == workload.digest else f"the definition of {workload.name} changed"
 
 

@@ -32,6 +32,7 @@ def catalog_to_json(catalog: Catalog) -> Json:
                 "weight": entry.weight,
                 "tags": list(entry.tags),
                 "meta": dict(entry.meta),
+                "holder": entry.holder,
             }
             for entry in catalog.entries
         ],

@@ -44,6 +44,10 @@ def _claims(document: Document) -> Iterator[Claim]:
     span = _span(document)
     yield from _ports(("balancer", "http"), document.get("balancer", "http", default=80), span)
     yield from _port(("registry", "consul", "ui"), document.get("registry", "consul", "ui"), "127.0.0.1")
+    if document.get("engine") == "hosts":
+        path = ("registry", "consul", "port")
+        first = document.get(*path, default=8300)
+        yield from _ports(path, first, 2)
     for key in ("https", "tls"):
         yield from _ports(("balancer", key), document.get("balancer", key), span)
     extra = document.get("balancer", "tcp")

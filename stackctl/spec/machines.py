@@ -69,4 +69,5 @@ def _parts(document: Document, count: int) -> Iterator[Finding]:
             continue  # the schema says so
         if wanted > count:
             message = f"{wanted} {what} need as many hosts, each one of its own, and there are {count}"
-            yield Finding(path, message, f"set `{'.'.join(path)}`, or list more hosts")
+            given = document.get(*path) is not None
+            yield Finding(path if given else ("hosts",), message, f"set `{'.'.join(path)}`, or list more hosts")

@@ -32,6 +32,9 @@ class ConsulSpec(Model):
         description="Containers resolve <service>.service.dc1.consul through the stack's own agent. `true` chooses a "
         "subnet for the stack's network in 198.18.0.0/15; or name a free one: 10.99.7.0/24.",
     )
+    port: Annotated[int, whole(1, 65534)] = Field(
+        8300, description="On several hosts: the first of two ports of each by which Consul's nodes reach each other."
+    )
     script_checks: Annotated[bool, fields.FLAG] = Field(
         False, description="Allow SERVICE_CHECK_SCRIPT: whoever can register may then run commands beside Consul."
     )

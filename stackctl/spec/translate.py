@@ -67,7 +67,7 @@ def _registry(spec: RegistrySpec, stack: str) -> Registry:
         return StaticRegistry()
     consul = spec.consul or ConsulSpec()
     subnet = _subnet(stack) if consul.dns is True else consul.dns or ""
-    return ConsulRegistry(consul.servers, consul.ui, subnet, consul.script_checks)
+    return ConsulRegistry(consul.servers, consul.ui, subnet, consul.script_checks, consul.port)
 
 
 def _subnet(stack: str) -> str:

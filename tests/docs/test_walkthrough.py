@@ -36,8 +36,9 @@ $ true
 
 @pytest.mark.parametrize("spec", [*(ROOT / "stacks").glob("*/stack.yaml")], ids=lambda spec: spec.parent.name)
 def test_every_stack_has_a_walkthrough(spec: Path) -> None:
-    """It goes from `up` to `down` of that very stack."""
-    commands = [step.command for step in steps((spec.parent / "README.md").read_text())]
+    """It goes from `up` to `down` of that very stack, on a lab of its own where it needs one."""
+    told = [step.command for step in steps((spec.parent / "README.md").read_text())]
+    commands = [command for command in told if not command.startswith("stackctl lab ")]
     assert any(command.startswith(f"stackctl up {spec.parent.name}") for command in commands)
     assert commands[-1].startswith(f"stackctl down {spec.parent.name}")
 

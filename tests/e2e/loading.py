@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from bench.load import Client, Report, load
@@ -20,11 +21,14 @@ OPEN_STREAMS = 4
 
 def loaded(scenario: Scenario, act: Callable[[], object], *, rate: float = 150.0, ports: int = 1) -> Report:
     """What became of the requests, half GET, half POST, on kept and on fresh connections, on this many entries each."""
+    return loaded_at("127.0.0.1", scenario.port, act, rate=rate, ports=ports)
+
+
+def loaded_at(host: str, first: int, act: Callable[[], object], *, rate: float = 150.0, ports: int = 1) -> Report:
+    """The same for entries on any machine."""
     kinds = [
-        lambda done, port=scenario.port + number, keep=keep: load(
-            port, done, rate=rate / 2 / ports, clients=8, keep=keep
-        )
-        for number in range(ports)
+        partial(load, port, rate=rate / 2 / ports, clients=8, keep=keep, host=host)
+        for port in range(first, first + ports)
         for keep in (True, False)
     ]
     return sum(while_doing(act, *kinds), Report())

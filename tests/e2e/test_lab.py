@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
 
 from stackctl.engine.client import docker_cli
-from tests.e2e.scenario import Result, eventually, run
+from tests.e2e.laboratory import Lab, laboratory
+from tests.e2e.scenario import eventually, run
 
 pytestmark = pytest.mark.engine
 
@@ -32,69 +29,22 @@ for row in socket.getaddrinfo("web", 80, type=socket.SOCK_STREAM):
 """
 
 
-@dataclass(frozen=True)
-class Lab:
-    """A lab under a name of its own."""
+def answering(lab: Lab, number: int) -> set[str]:
+    """The instances of the Swarm's service that answer a container on this node over the overlay."""
+    return set(lab.docker(number, "exec", "asker", "python3", "-c", ASK, check=False).split())
 
-    name: str
-    folder: Path
 
-    def stackctl(self, *words: str, code: int = 0) -> Result:
-        """A `lab` command on this lab."""
-        result = run("lab", *words, "--name", self.name, cwd=self.folder, timeout=300)
-        assert result.code == code, f"wanted exit {code}:\n{result}"
-        return result
-
-    def nodes(self) -> list[dict[str, Any]]:
-        """What `lab list` says of the nodes."""
-        document = self.stackctl("list", "--format", "json").json
-        assert document["schema"] == "stackctl/lab-list/v1"
-        nodes: list[dict[str, Any]] = document["labs"][0]["nodes"] if document["labs"] else []
-        return nodes
-
-    def context(self, number: int) -> str:
-        """A node's context."""
-        return f"stackctl-{self.name}-{number}"
-
-    def docker(self, number: int, *words: str, check: bool = True) -> str:
-        """The docker command on a node, through its context."""
-        command = [docker_cli(), "--context", self.context(number), *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        return done.stdout.strip()
-
-    def answering(self, number: int) -> set[str]:
-        """The instances of the Swarm's service that answer a container on this node over the overlay."""
-        return set(self.docker(number, "exec", "asker", "python3", "-c", ASK, check=False).split())
-
-    def instances(self) -> set[str]:
-        """The host names of the service's instances, on every node."""
-        ids = [self.docker(n, "ps", "--quiet", "--filter", f"name={SERVICE}.").split() for n in (1, 2, 3)]
-        return {id for found in ids for id in found}
-
-    def leftovers(self) -> list[str]:
-        """Whatever there is of it."""
-        client, own = docker.from_env(), {"label": f"stackctl.lab={self.name}"}
-        found = [c.name for c in client.containers.list(all=True, filters=own)]
-        found += [n.name for n in client.networks.list(filters=own)] + [
-            v.name for v in client.volumes.list(filters=own)
-        ]
-        names = subprocess.run(
-            [docker_cli(), "context", "ls", "--format", "{{.Name}}"], capture_output=True, text=True, check=False
-        )
-        return [*found, *(name for name in names.stdout.split() if name.startswith(f"stackctl-{self.name}-"))]
+def instances(lab: Lab) -> set[str]:
+    """The host names of the service's instances, on every node."""
+    ids = [lab.docker(n, "ps", "--quiet", "--filter", f"name={SERVICE}.").split() for n in (1, 2, 3)]
+    return {id for found in ids for id in found}
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Two nodes, shared by the module in the order of its tests; nothing of them is left."""
-    own = Lab(f"e2e-{uuid.uuid4().hex[:6]}", tmp_path_factory.mktemp("lab"))
-    try:
-        own.stackctl("up", "2")
+    with laboratory(tmp_path_factory.mktemp("lab"), 2) as own:
         yield own
-    finally:
-        own.stackctl("down")
-        assert own.leftovers() == []
 
 
 def test_up_is_idempotent(lab: Lab) -> None:
@@ -180,8 +130,8 @@ def test_swarm_across_nodes_and_a_partition(lab: Lab) -> None:
     lab.docker(1, "run", "--detach", "--name", "asker", "--network", "over", *asker)
 
     def everybody() -> bool:
-        answered = lab.answering(1)
-        return len(answered) == 3 and answered == lab.instances()
+        answered = answering(lab, 1)
+        return len(answered) == 3 and answered == instances(lab)
 
     eventually(everybody, "every node's instance to answer over the overlay", timeout=60)
 
@@ -194,7 +144,7 @@ def test_swarm_across_nodes_and_a_partition(lab: Lab) -> None:
     assert json.loads(lab.docker(3, "info", "--format", "{{json .Swarm.LocalNodeState}}")) == "active"
     state = ("node", "inspect", lab.context(3), "--format", "{{.Status.State}}")
     eventually(lambda: lab.docker(1, *state) == "down", "the manager to miss the node", timeout=60)
-    assert len(lab.answering(1)) == 2
+    assert len(answering(lab, 1)) == 2
 
     lab.stackctl("stop", "3")
     lab.stackctl("start", "3")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.scenario import Scenario
+from tests.e2e.scenario import Scenario, run
 from tests.e2e.walkthrough import complaint, lacking, shell, steps
 
 pytestmark = pytest.mark.engine
@@ -30,6 +30,8 @@ def walk(request: pytest.FixtureRequest) -> Iterator[Scenario]:
     own.clean()
     yield own
     own.clean()
+    if "stackctl lab up" in request.param.read_text():
+        run("lab", "down", "--name", folder.name, cwd=folder)
 
 
 def test_walkthrough(walk: Scenario, tmp_path: Path) -> None:

@@ -91,6 +91,6 @@ def test_host_that_does_not_answer() -> None:
     """It is named, with the command that shows the same."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-    with pytest.raises(Unreachable, match="the engine of two does not answer: the connection was refused") as caught:
+    with pytest.raises(Unreachable, match="two does not answer: the connection was refused") as caught:
         connect(Host("two", url=url))
     assert (caught.value.where, caught.value.hint) == ("two", f"docker --host {url} info")

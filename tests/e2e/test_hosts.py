@@ -1,0 +1,221 @@
+"""A stack on three machines: spread, proven through each balancer, and served on while a machine dies."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from bench.load import Report
+from tests.e2e.laboratory import Lab, laboratory
+from tests.e2e.loading import loaded_at
+from tests.e2e.scenario import Result, eventually, run
+
+pytestmark = pytest.mark.engine
+
+PORT = 9080
+NODES = ("one", "two", "three")
+SPEC = """\
+name: {name}
+engine: hosts
+hosts:
+  one: {{context: {lab}-1}}
+  two: {{context: {lab}-2}}
+  three: {{context: {lab}-3}}
+registry:
+  consul: {{servers: 3, dns: true}}
+balancer: {{replicas: 2, http: 9080, response_timeout: 2s}}
+services:
+  web:
+    image: whoami
+    port: 80
+    replicas: 3
+    route: /
+    check: {{http: /healthz}}
+    stop_grace: 10s
+  echo: {{image: echo, port: 9999, replicas: 2, route: "tcp:9999"}}
+  back:
+    image: backend
+    port: 8081
+    replicas: 2
+    on: [two, three]
+    compose: {{ports: ["8081:8081"]}}
+  live: {{image: live, port: 8080, register: api, route: /live}}
+"""
+# What a container hears when it asks for the internal service's name, and from the service itself.
+ASK = """
+import socket, urllib.request
+print(*sorted({row[4][0] for row in socket.getaddrinfo("back.service.dc1.consul", 8081)}))
+print(urllib.request.urlopen("http://back.service.dc1.consul:8081/", timeout=5).read().decode())
+"""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One stack on a lab of three."""
+
+    name: str
+    lab: Lab
+
+    def stackctl(self, *words: str, code: int | None = 0) -> Result:
+        """A command on the stack; fails unless it exits with `code` (None: any)."""
+        result = run(*words, cwd=self.lab.folder, timeout=300)
+        assert code is None or result.code == code, f"wanted exit {code}:\n{result}"
+        return result
+
+    def address(self, node: str) -> str:
+        """A machine's address."""
+        address: str = self.lab.nodes()[NODES.index(node)]["address"]
+        return address
+
+    def ps(self) -> dict[str, str]:
+        """The node of every instance."""
+        return {i["id"]: i["node"] for i in self.stackctl("ps", "--format", "json").json["instances"]}
+
+    def members(self, service: str) -> dict[str, str]:
+        """The node of every instance of one service."""
+        return {id: node for id, node in self.ps().items() if id.rpartition("-")[0].endswith(f"-{service}")}
+
+    def under_load(self, act: Callable[[], object]) -> Report:
+        """What became of the requests to the first machine's entry while something was done."""
+        return loaded_at(self.address("one"), PORT, act)
+
+    def leftovers(self) -> list[str]:
+        """Whatever any machine that runs has of the stack."""
+        own = ("--filter", f"label=stackctl.stack={self.name}", "--quiet")
+        kinds = (("ps", "--all"), ("network", "ls"), ("volume", "ls"))
+        return [id for n in (1, 2, 3) for kind in kinds for id in self.lab.docker(n, *kind, *own).split()]
+
+    def converges(self) -> float:
+        """The seconds until the proof holds again."""
+        began = time.monotonic()
+        self.stackctl("verify", "--timeout", "120s")
+        return time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three machines and a stack on them, up and proven, shared by the module in the order of its tests."""
+    with laboratory(tmp_path_factory.mktemp("hosts"), 3) as lab:
+        own = Cluster(f"e2e-{uuid.uuid4().hex[:6]}", lab)
+        (lab.folder / "stack.yaml").write_text(SPEC.format(name=own.name, lab=lab.context(1)[:-2]))
+        own.stackctl("up")
+        yield own
+
+
+def idempotent(report: Report) -> int:
+    """How many GETs were lost."""
+    return sum(count for reason, count in report.reasons.items() if reason.startswith("GET"))
+
+
+def test_spread_and_proven_through_each_balancer(cluster: Cluster) -> None:
+    """Instances are spread, balancers are on machines of their own, and every way in meets every instance."""
+    assert sorted(cluster.members("web").values()) == sorted(NODES)
+    assert set(cluster.members("back").values()) == {"two", "three"}
+    assert sorted(cluster.members("registrator").values()) == sorted(NODES)
+    assert len(set(cluster.members("lb").values())) == 2
+    document = cluster.stackctl("verify", "--format", "json").json
+    web = next(service for service in document["services"] if service["name"] == "web")
+    entries = {way for way in web["layers"]["traffic"] if way.startswith("entry ")}
+    assert entries == {f"entry {cluster.address(node)}:{PORT}" for node in cluster.members("lb").values()}
+    assert all(set(met["by_instance"]) == set(web["desired"]) for met in web["layers"]["traffic"].values())
+    status = cluster.stackctl("status", "--format", "json").json
+    assert [member["name"] for member in status["consul"]["members"]] == sorted(NODES)
+    assert all(agent["healthy"] for agent in status["agents"]) and len(status["agents"]) == 5
+    assert cluster.stackctl("plan").stdout == "nothing to do\n"
+
+
+def test_names_are_answered_on_every_machine(cluster: Cluster) -> None:
+    """A container on each machine finds the internal service by its name in Consul's DNS, and is answered."""
+    wanted = sorted(cluster.address(node) for node in ("two", "three"))
+    for number, node in enumerate(NODES, 1):
+        id = next(id for id, where in cluster.members("web").items() if where == node)
+        addresses, said = cluster.lab.docker(number, "exec", id, "python3", "-c", ASK).split("\n", 1)
+        assert addresses.split() == wanted
+        assert "this is httpbackendservice" in said
+
+
+def test_scale_and_deploy_lose_nothing(cluster: Cluster) -> None:
+    """Instances come and go on every machine under load; those that go are the newest, and nothing else is touched."""
+    before = cluster.members("web")
+
+    def act() -> None:
+        cluster.stackctl("scale", "web=6")
+        assert sorted(cluster.members("web").values()) == sorted([*NODES, *NODES])
+        cluster.stackctl("scale", "web=3")
+        assert cluster.members("web") == before
+        cluster.stackctl("deploy", "web", "--force", "--parallel", "3")
+
+    report = cluster.under_load(act)
+    assert report.sent > 500
+    assert (report.lost, dict(report.reasons)) == (0, {})
+    assert sorted(cluster.members("web").values()) == sorted(NODES) and not set(before) & set(cluster.members("web"))
+
+
+def test_a_machine_dies_and_comes_back(cluster: Cluster) -> None:
+    """What remains goes on answering, the verdict names the machine, nothing is changed meanwhile, and it converges
+    by itself when the machine is back."""
+
+    def die() -> None:
+        cluster.lab.stackctl("stop", "3")
+        document = cluster.stackctl("verify", "--format", "json", code=3).json
+        assert document["verdict"] == "diverged"
+        for service in document["services"]:
+            assert service["first_divergence"]["layer"] == "engine"
+            assert service["first_divergence"]["reason"].startswith("three does not answer: ")
+        refused = cluster.stackctl("scale", "web=4", code=4).stderr
+        assert "error[host-unreachable]: three does not answer" in refused
+        assert "warning: three does not answer" in cluster.stackctl("ps").stderr
+        eventually(
+            lambda: "-three-" not in cluster.stackctl("config", "one-lb-1").stdout,
+            "the dead machine's instances to leave the config",
+        )
+
+    report = cluster.under_load(die)
+    assert report.sent > 500
+    assert idempotent(report) == 0, dict(report.reasons)
+    cluster.lab.stackctl("start", "3")
+    print(f"converged {cluster.converges():.1f} s after the machine's engine was back")
+
+
+def test_a_machine_is_cut_off_and_healed(cluster: Cluster) -> None:
+    """A machine whose engine answers while nothing else gets through is a difference too, until it heals."""
+    cluster.lab.stackctl("partition", "2")
+    report = cluster.under_load(
+        lambda: eventually(
+            lambda: "-two-" not in cluster.stackctl("config", "one-lb-1").stdout,
+            "the machine's instances to leave the other balancer's config",
+        )
+    )
+    assert idempotent(report) == 0, dict(report.reasons)
+    assert "two" in cluster.stackctl("verify", code=3).stdout
+    cluster.lab.stackctl("heal", "2")
+    print(f"converged {cluster.converges():.1f} s after the cable was back")
+
+
+def test_without_a_quorum_the_last_config_stays(cluster: Cluster) -> None:
+    """With one of three machines left nobody leads; its balancer goes on with what it knew, and answers."""
+    config = cluster.stackctl("config", "one-lb-1").stdout
+    cluster.lab.stackctl("stop", "2")
+    cluster.lab.stackctl("stop", "3")
+    said = cluster.stackctl("status").stdout
+    eventually(lambda: "leader none" in cluster.stackctl("status").stdout, "Consul to miss its leader", timeout=30)
+    assert cluster.stackctl("config", "one-lb-1").stdout.count("-web-") >= 1, (config, said)
+    report = cluster.under_load(lambda: cluster.stackctl("verify", code=3))
+    assert idempotent(report) == 0, dict(report.reasons)
+    cluster.lab.stackctl("start", "2")
+    cluster.lab.stackctl("start", "3")
+    print(f"converged {cluster.converges():.1f} s after both engines were back")
+
+
+def test_down_names_what_it_could_not_remove(cluster: Cluster) -> None:
+    """Machines that answer are cleared; the one that does not is named, and cleared when it is back."""
+    cluster.lab.stackctl("stop", "3")
+    error = cluster.stackctl("down", "--volumes", code=4).stderr
+    assert "error[host-unreachable]" in error and "where: three" in error
+    cluster.lab.stackctl("start", "3")
+    assert cluster.stackctl("down", "--volumes").stdout == f"{cluster.name} is down\n"
+    assert cluster.leftovers() == []
