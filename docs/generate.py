@@ -17,7 +17,6 @@ from stackctl.cli.group import COMMANDS, stackctl
 from stackctl.spec.consistency import OWN_KEYS
 from stackctl.spec.json_schema import json_schema
 from stackctl.spec.scalars import RESERVED
-from stackctl.spec.unsupported import UNSUPPORTED
 
 FOLDER = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py; edits are overwritten. -->"
@@ -141,26 +140,17 @@ def _section(path: str, node: Json) -> str:
     required = node.get("required", ())
     rows = []
     for key, value in _properties(node).items():
-        whole = f"{path}.{key}".lstrip(".")
         default = "required" if key in required else f"`{_word(value['default'])}`" if "default" in value else ""
-        rows.append((f"`{key}`", _values(value), default, value["description"] + _refused(whole)))
+        rows.append((f"`{key}`", _values(value), default, value["description"]))
     title = f"`{path}`" if path else "Top level"
     free = " `x-…` keys are free here." if "^x-" in node.get("patternProperties", {}) else ""
     table = _table(("key", "values", "default", "means"), rows) if rows else "It has no keys.\n"
-    return f"## {title}\n\n{node['description']}{free}{_refused(path)}\n\n{table}"
+    return f"## {title}\n\n{node['description']}{free}\n\n{table}"
 
 
 def _properties(node: Json) -> Mapping[str, Json]:
     found: Mapping[str, Json] = node.get("properties", {})
     return found
-
-
-def _refused(path: str) -> str:
-    for pattern, values in UNSUPPORTED:
-        if pattern.replace("*", "<name>") == path:
-            words = ", ".join(f"`{value.replace('.*', '…')}`" for value in values.split("|")) if values else ""
-            return f" *Refused: {words}.*" if words else " *Refused.*"
-    return ""
 
 
 def _values(value: Json) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any, Protocol
 
 from stackctl.domain.catalog import Catalog, Names, Registration, Values
 from stackctl.domain.instance import EngineState, Instance, Run
 from stackctl.domain.plan import Operation
+from stackctl.domain.swarm import SwarmNode, SwarmService, Trouble
 
 
 class Registry(Protocol):
@@ -63,8 +65,8 @@ class Probe(Protocol):
 
 
 class Engine(Protocol):
-    """What runs a stack's containers, on one machine or on several. Makes no decision: it does what it is told, says
-    what failed, and raises `Unreachable` where nothing answers."""
+    """What runs a stack, on one machine or on several. Makes no decision: it does what it is told, says what failed,
+    and raises `Unreachable` where nothing answers."""
 
     def observe(self) -> EngineState:
         """What there is of the stack now. Of several machines those that do not answer are told, and are no error."""
@@ -85,6 +87,34 @@ class Engine(Protocol):
     def build(self, service: str) -> None:
         """Build the image of a service that has a folder."""
         ...
+
+    def down(self, *, volumes: bool) -> None:
+        """Remove everything of the stack, volumes only where asked; works without its files too."""
+        ...
+
+    def logs(self, services: Iterable[str], *, tail: str, follow: bool) -> Iterator[str]:
+        """The instances' output, line by line; of all services where none is named."""
+        ...
+
+    def holder(self, port: int) -> str:
+        """Who else has a port that is to be published, in words; empty where it can be had."""
+        ...
+
+    def inside(self, instance: Instance) -> AbstractAsyncContextManager[Probe]:
+        """A conversation with the probe in an instance's container, wherever it runs."""
+        ...
+
+    def address(self, instance: Instance) -> str:
+        """Where the instance's published ports are reached from here."""
+        ...
+
+    def last_words(self, instance: Instance, lines: int) -> str:
+        """The end of what an instance printed."""
+        ...
+
+
+class Containers(Engine, Protocol):
+    """An engine that is told of each container."""
 
     def launch(self, operations: Iterable[Operation], seen: EngineState) -> None:
         """Create and start what these operations say; whatever else runs stays as it is. `seen` is what was there."""
@@ -107,28 +137,40 @@ class Engine(Protocol):
         """How an instance's runs ended so far; that of one that is gone never did."""
         ...
 
-    def last_words(self, instance: Instance, lines: int) -> str:
-        """The end of what an instance printed."""
+
+class Services(Engine, Protocol):
+    """A Swarm: told what is to be, it makes and replaces tasks by itself."""
+
+    def services(self) -> tuple[SwarmService, ...]:
+        """The stack's services."""
         ...
 
-    def down(self, *, volumes: bool) -> None:
-        """Remove everything of the stack, volumes only where asked; works without its files too."""
+    def nodes(self) -> tuple[SwarmNode, ...]:
+        """The members of the Swarm."""
         ...
 
-    def logs(self, services: Iterable[str], *, tail: str, follow: bool) -> Iterator[str]:
-        """The instances' output, line by line; of all services where none is named."""
+    def label(self, node: str, label: str) -> None:
+        """Give a node, by its host name, a label that it keeps."""
         ...
 
-    def holder(self, port: int) -> str:
-        """Who else has a port that is to be published, in words; empty where it can be had."""
+    def deploy(self, file: Path, *, prune: bool) -> None:
+        """Let the services be what a stack file says; with `prune` those that it does not name go."""
         ...
 
-    def inside(self, instance: Instance) -> AbstractAsyncContextManager[Probe]:
-        """A conversation with the probe in an instance's container, wherever it runs."""
+    def scale(self, replicas: Mapping[str, int]) -> None:
+        """Change how many tasks workloads have, and nothing else."""
         ...
 
-    def address(self, instance: Instance) -> str:
-        """Where the instance's published ports are reached from here."""
+    def replace(self, workload: str) -> None:
+        """Replace every task of a workload, although its definition is the same."""
+        ...
+
+    def rollback(self, workload: str) -> None:
+        """Back to what a workload was before its last update."""
+        ...
+
+    def troubles(self, workload: str) -> tuple[Trouble, ...]:
+        """The tasks of a workload that ended badly or can't begin, the oldest first."""
         ...
 
 

@@ -31,6 +31,7 @@ from stackctl.agents.balancing_events import (
     WakeAt,
     Watch,
 )
+from stackctl.agents.door import door
 from stackctl.agents.files import Files
 from stackctl.agents.inspection import inspect
 from stackctl.agents.loop import Backoff, Health, Log, Metrics, run, serve
@@ -255,7 +256,7 @@ def template_of(told: BalancerSettings) -> jinja2.Template:
 async def main() -> None:
     """The agent of one balancer."""
     told = settings.text()
-    async with open_registry(settings.balancer(told).registry) as registry:
+    async with open_registry(settings.balancer(told).registry) as registry, door():
         balancer = Balancer(told, Nginx(), registry)
         await serve("balancer", balancer.health, balancer.metrics)
         await balancer.run()

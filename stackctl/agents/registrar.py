@@ -25,6 +25,7 @@ from stackctl.agents.registration import (
     Probe,
     Register,
     RegistryLost,
+    Release,
     Signalled,
     State,
     Vanished,
@@ -32,7 +33,9 @@ from stackctl.agents.registration import (
     reduce,
 )
 from stackctl.domain.catalog import Registration
+from stackctl.domain.container import Container
 from stackctl.domain.conventions import Scope
+from stackctl.domain.wishes import STOP_LABEL
 from stackctl.engine.container_json import EngineEvent
 from stackctl.engine.events import EngineSocket, NotListening
 from stackctl.errors import StackctlError, Unreachable
@@ -41,6 +44,8 @@ from stackctl.ports import Registry
 # Seconds without anybody who listens on the engine's socket. An engine that is restarted while its containers live on
 # makes a new socket, and a container goes on having the old one: it must be started again to get the new one.
 DEAF = 3.0
+# Seconds from an instance's deregistration to its end: the balancers' time to leave it out.
+LINGER = 2.0
 
 
 class Registrar:
@@ -69,6 +74,7 @@ class Registrar:
         self._questions: dict[Ask, asyncio.Task[None]] = {}
         self._wishes: dict[str, Registration | None] = {}  # what is being written, by id; None: remove
         self._disturbed: set[str] = set()  # ids written since the registry's agent was asked what it holds
+        self._released: set[str] = set()  # containers that were warned, and are about to be told
         self._list_due = asyncio.Event()
         self._registry_suspect = asyncio.Event()
         self._lost: dict[str, str] = {
@@ -161,6 +167,25 @@ class Registrar:
         finally:
             del self._inspections[id]
 
+    def _let_go(self, container: Container) -> None:
+        if container.id not in self._released:
+            self._released.add(container.id)
+            self._tasks.create_task(self._end(container))
+
+    async def _end(self, container: Container) -> None:
+        """Out of the registry since a moment, it gets the signal that it is waiting for."""
+        try:
+            await asyncio.sleep(min(LINGER, container.stop_timeout / 2))
+            signal = container.labels[STOP_LABEL]
+            if signal == "image":
+                signal = await self._engine.stop_signal(container.image)
+            await self._engine.signal(container.id, signal)
+            self._log("released", id=container.name, signal=signal)
+        except Unreachable as error:  # the engine itself ends it when the grace is over
+            self._lose("engine", error.message)
+        finally:
+            self._released.discard(container.id)
+
     # --- the registry ------------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
@@ -227,6 +252,8 @@ class Registrar:
                     self._questions[ask] = self._tasks.create_task(self._ask(ask))
                 case Abandon(ask):
                     self._questions.pop(ask).cancel()
+                case Release(container):
+                    self._let_go(container)
         self.metrics.set("registered", self._state.registered)
         self._tell_problems()
 

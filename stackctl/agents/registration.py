@@ -1,8 +1,8 @@
 """What the registrator decides: who is registered, and what is asked and written for it. Pure.
 
     Observed, Vanished, Listed ──┐                      ┌── Probe, Abandon        ask an instance, stop asking
-    Signalled, Died ─────────────┼─> reduce(state, e) ──┤
-    Answered ────────────────────┤                      └── Register, Deregister  write to the registry
+    Signalled, Died ─────────────┼─> reduce(state, e) ──┼── Register, Deregister  write to the registry
+    Answered ────────────────────┤                      └── Release               let one end that was warned
     Held, RegistryLost ──────────┘
 
 An instance is registered while it runs, is not paused, unhealthy or about to end, and has answered. Events
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from stackctl.domain.catalog import Registration
 from stackctl.domain.container import ENDING_SIGNALS, Container
 from stackctl.domain.conventions import Claims, Question, Scope, claims
+from stackctl.domain.wishes import STOP_LABEL
 
 # What a container may take beyond its stop timeout; one that still runs then has ignored the signal.
 STOP_MARGIN = 5.0
@@ -120,7 +121,14 @@ class Deregister:
     id: str
 
 
-Command = Probe | Abandon | Register | Deregister
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Let a container end that was merely warned, once nobody sends it requests any more."""
+
+    container: Container
+
+
+Command = Probe | Abandon | Register | Deregister | Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +175,8 @@ def reduce(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
         case Signalled(container, signal, at):
             known = state.known.get(container)
             ends = known.container.ends_by(signal) if known else signal in ENDING_SIGNALS
-            return _decide(_with_end(state, container, End(at, certain=False)) if ends else state)
+            state, commands = _decide(_with_end(state, container, End(at, certain=False)) if ends else state)
+            return state, (*commands, *_release(known, signal))
         case Died(container, at):
             return _decide(_with_end(state, container, End(at, certain=True)))
         case Listed():
@@ -192,6 +201,12 @@ def problems(state: State) -> dict[str, str]:
             elif id in claimed and claimed[id][1].instance != name:
                 found[name] = f"the id {id!r} belongs to {claimed[id][1].instance}, which is older"
     return found
+
+
+def _release(known: Known | None, signal: int) -> tuple[Command, ...]:
+    """Who was merely warned has to be told; a signal that ends it does so by itself."""
+    warned = known and signal == known.container.stop_signal and STOP_LABEL in known.container.labels
+    return (Release(known.container),) if known and warned else ()
 
 
 def _with_container(state: State, container: Container, at: float) -> State:

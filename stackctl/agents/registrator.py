@@ -4,7 +4,9 @@ STACKCTL_STACK          the stack that it registers for
 STACKCTL_NETWORK        the network on which instances are asked and registered
 STACKCTL_REGISTRY       consul://consul-agent:8500; without it, what /etc/stackctl/registry.json says
 STACKCTL_OWNER          whose registrations are its own, the same after every restart: <stack>/<host>
-STACKCTL_HOST_IP        the host's address, for instances that are registered by it (default: the network's gateway)
+STACKCTL_HOST_IP        the host's address, for instances that are registered by it (default: the network's gateway);
+                        `node` asks the engine, which knows it in a Swarm
+STACKCTL_AGENT          the service whose container on this node is the registry's agent (default: what the name says)
 STACKCTL_SCRIPT_CHECKS  `true` where the registry may run scripts that containers name (default: it may not)
 STACKCTL_RELIST         seconds between two looks at everything (default 2)
 """
@@ -13,11 +15,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from stackctl.agents import settings
+from stackctl.agents.door import door
 from stackctl.agents.loop import Log, run, serve
 from stackctl.agents.registrar import Registrar
 from stackctl.agents.registries import open_registry
@@ -28,6 +31,7 @@ from stackctl.errors import StackctlError
 
 NAME = "registrator"
 NOBODY = 65534
+NODE = "node"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +74,13 @@ async def registrator(environment: Mapping[str, str], log: Log) -> None:
     """Register until cancelled."""
     told = Settings.of(environment)
     drop_privileges(SOCKET)
-    async with EngineSocket(SOCKET) as engine, open_registry(told.registry) as registry:
-        registrar = Registrar(told.scope, engine, registry, log, relist=told.relist)
+    async with EngineSocket(SOCKET) as engine, open_registry(told.registry, environment) as registry, door():
+        scope = told.scope
+        if scope.host == NODE:
+            scope = replace(scope, host=await engine.node_address())
+        registrar = Registrar(scope, engine, registry, log, relist=told.relist)
         async with await serve(NAME, registrar.health, registrar.metrics):
-            log("started", stack=told.scope.stack, owner=told.scope.owner)
+            log("started", stack=scope.stack, owner=scope.owner)
             await registrar.run()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from stackctl.app.observing import running_balancers
 from stackctl.app.project import Project
+from stackctl.domain.instance import short_id
 from stackctl.errors import Unreachable, UsageError
 from stackctl.planning.entry import BALANCER
 from stackctl.spec.find import names_stack
@@ -40,7 +41,7 @@ def config(project: Project, balancer: str | None) -> RunningText:
         name = project.stack.name
         raise Unreachable("no-balancer", f"no balancer of {name} runs", hint=f"stackctl up {name}")
     wanted = balancer or running[0].id
-    chosen = [i for i in running if wanted in (i.id, i.id.removeprefix(f"{project.stack.name}-"))]
+    chosen = [i for i in running if wanted in (i.id, short_id(project.stack.name, i.id))]
     if not chosen:
         hint = f"balancers: {', '.join(i.id for i in running)} ({BALANCER}-N for short)"
         raise UsageError("no-such-balancer", f"no balancer {balancer!r} runs", hint=hint)

@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from stackctl.app.converging import converge
+from stackctl.app.deploying_services import deploy_service, plan_update
 from stackctl.app.deployment import Deployment, Request, deployment
 from stackctl.app.deployment_files import Files
 from stackctl.app.draining import Victim, drain
+from stackctl.app.failing import Failing, first_difference
 from stackctl.app.images import build_own, ensure_images
 from stackctl.app.launching import Waiting, lift_marks, make
 from stackctl.app.observing import Observer
@@ -34,16 +36,10 @@ PACE = 0.05
 LOG_LINES = 10
 
 
-class Failing(Exception):
-    """A new instance does not serve, and will not."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(str(failure))
-        self.failure = failure
-
-
 def plan_deploy(project: Project, request: Request) -> Plan:
     """What `deploy` would do, if everything goes well; changes nothing."""
+    if project.stack.engine == "swarm":
+        return plan_update(project, request)
     return deployment(complete(project), request, observed(project)).plan
 
 
@@ -52,6 +48,8 @@ def deploy(project: Project, request: Request, waiting: Waiting, *, images: str)
 
     Raises `RolledBack` where a new instance does not come to serve, with the end of what it said.
     """
+    if project.stack.engine == "swarm":
+        return deploy_service(project, request, waiting, images=images)
     with project.workspace.lock("deploy"):
         asked = deployment(complete(project), request, observed(project))
         ensure_images(asked.project, asked.own_images, policy=images)
@@ -98,7 +96,7 @@ class _Deploying:
         self.rendered.settle()
         verdict = await self._proof(self.waiting.timeout)
         if verdict.outcome != "converged" and any(o.verb == "create" for o in self.done):
-            raise Failing(_first(verdict))
+            raise Failing(first_difference(verdict))
         return verdict
 
     async def back(self, failure: Failure) -> StackctlError:
@@ -133,7 +131,7 @@ class _Deploying:
         except Failing as second:
             message = f"{failure}; and what was there before does not come back: {second.failure}{words}"
             return NotConverged("rollback-incomplete", message, hint="stackctl status; stackctl up goes on from here")
-        again = "" if verdict.outcome == "converged" else f"; it does not converge either: {_first(verdict)}"
+        again = "" if verdict.outcome == "converged" else f"; it does not converge either: {first_difference(verdict)}"
         return RolledBack(
             "rolled-back",
             f"{failure}{words}",
@@ -158,8 +156,8 @@ class _Deploying:
 
     async def _make(self, plan: Plan, seen: EngineState) -> None:
         try:
-            progress = self.asked.project.progress
-            await asyncio.to_thread(make, self.observer.engine, plan, seen, self.asked.desired, progress)
+            asked, engine = self.asked, self.asked.project.containers
+            await asyncio.to_thread(make, engine, plan, seen, asked.desired, asked.project.progress)
         except Unreachable:
             raise
         except StackctlError as error:  # an image that can't be had, a port that is taken
@@ -219,7 +217,7 @@ class _Deploying:
 
     def _watch_engine(self, seen: EngineState) -> None:
         ours = self._ours(seen)
-        runs = {i.id: self.observer.engine.run_of(i) for i in seen.instances if i.id in ours}
+        runs = {i.id: self.asked.project.containers.run_of(i) for i in seen.instances if i.id in ours}
         if failure := broken(ours, seen, runs):
             raise Failing(failure)
 
@@ -237,11 +235,3 @@ class _Deploying:
 
 def _leaves(instance: Instance, cause: str) -> Operation:
     return Operation("drain", instance.service, instance.id, cause, instance.node)
-
-
-def _first(verdict: Verdict) -> Failure:
-    """Where a verdict that is not `converged` first differs."""
-    for name, divergence in verdict.judgement.divergences:
-        who = (*divergence.missing, *divergence.extra)
-        return Failure(who[0] if who else "", divergence.layer, f"{name}: {divergence.reason}")
-    return Failure("", "engine", verdict.reason)

@@ -92,5 +92,5 @@ async def _finished(observer: Observer, leaving: Leaving, grace: float, progress
 
 
 async def _stop(observer: Observer, victim: Victim, progress: Progress) -> None:
-    await asyncio.to_thread(observer.engine.remove, victim.instance, victim.grace)
+    await asyncio.to_thread(observer.project.containers.remove, victim.instance, victim.grace)
     progress.step(victim.instance.id, f"stopped and removed ({victim.cause})")

@@ -40,7 +40,9 @@ def open_engine(stack: Stack, folder: Path) -> Engine:
                 for host in map(_known, stack.hosts)
             ],
         )
-    raise UsageError("engine-unsupported", f"this version does not run stacks on {stack.engine}")
+    from stackctl.engine.swarm import SwarmEngine
+
+    return SwarmEngine(stack.name, network(stack.name), folder / compose_file(stack))
 
 
 def _known(host: Host) -> Host:
@@ -69,5 +71,5 @@ def launched_files(stack: Stack) -> tuple[str, ...]:
 
 
 def compose_file(stack: Stack, host: str = "") -> str:
-    """The Compose file, of one host where there are several."""
+    """The Compose file, of one host where there are several; of a Swarm it is the stack file."""
     return f"hosts/{host}/compose.yaml" if stack.engine == "hosts" else "compose.yaml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import cast
 
@@ -53,9 +54,17 @@ def ensure_images(project: Project, tags: Mapping[str, str], *, policy: str) -> 
     if project.engine.has_images(own) != set(own):
         from stackctl.engine.images import ensure
 
-        ensure(project.own_images, cast(ImagePolicy, policy), project.progress.step)
+        with _builder(project):
+            ensure(project.own_images, cast(ImagePolicy, policy), project.progress.step)
     others = [service.image.value for service in project.stack.services if service.image.kind == "reference"]
     project.engine.send_images([*own, *others], project.progress)
+
+
+def _builder(project: Project) -> AbstractContextManager[None]:
+    """Where images are made: on this machine, where the chosen engine is one of a Swarm's managers."""
+    from stackctl.engine.client import at_home
+
+    return at_home() if project.stack.engine == "swarm" else nullcontext()
 
 
 def build_own(project: Project, images: Mapping[str, str]) -> None:

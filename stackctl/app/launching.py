@@ -17,7 +17,7 @@ from stackctl.domain.instance import EngineState
 from stackctl.domain.plan import Operation, Plan
 from stackctl.domain.verdict import Expectation, Verdict
 from stackctl.errors import NotConverged
-from stackctl.ports import Engine, Progress
+from stackctl.ports import Containers, Progress
 
 STABLE = 0.2  # seconds that agreement must hold; what came before it was waited for already
 
@@ -31,7 +31,7 @@ class Waiting:
     stable: float = STABLE
 
 
-def make(engine: Engine, plan: Plan, seen: EngineState, desired: Desired, progress: Progress) -> None:
+def make(engine: Containers, plan: Plan, seen: EngineState, desired: Desired, progress: Progress) -> None:
     """The operations that make or revive instances."""
     here = {instance.id: instance for instance in seen.instances}
     for operation in plan.of("unpause"):
@@ -66,7 +66,7 @@ async def take_away(observer: Observer, plan: Plan, seen: EngineState, desired: 
         await drain(observer, list(_victims(leaving, seen, desired)), progress)
     here = {instance.id: instance for instance in seen.instances}
     for operation in plan.of("remove"):
-        await asyncio.to_thread(observer.engine.remove, here[operation.instance], 10.0)
+        await asyncio.to_thread(observer.project.containers.remove, here[operation.instance], 10.0)
         progress.step(operation.instance, f"removed ({operation.cause})")
 
 
@@ -76,7 +76,7 @@ async def launch(project: Project, desired: Desired, plan: Plan, seen: EngineSta
     What is to be drained goes only after what replaces it serves. Raises `NotConverged` where that does not happen:
     then nothing was taken away.
     """
-    engine = project.engine
+    engine = project.containers
     async with Observer(project) as observer:
         await renew_parts(observer, plan, desired)
         make(engine, plan, seen, desired, project.progress)

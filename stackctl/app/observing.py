@@ -87,15 +87,17 @@ class Observer:
     async def ask(self, question: str, *, node: str = "", **words: Any) -> Any:
         """A question that any balancer's probe can answer; raises `Unreachable` where none can.
 
-        With `node` it is asked there, of a registrator's probe where no balancer runs: what an agent of the registry
-        holds is changed by that agent only.
+        With `node` it is asked there, of the registrator's probe: what an agent of the registry holds is changed by
+        that agent only, and a registrator knows which one is its own node's.
         """
         engine = await asyncio.to_thread(self.engine.observe)
         lost = Unreachable(
             "no-balancer", "no balancer runs, through which the stack could be asked", hint="stackctl up"
         )
         there = [i for i in engine.instances if i.node == node and i.role in PROBED and i.state == "running"]
-        for instance in sorted(there, key=lambda i: i.role) if node and there else running_balancers(engine):
+        for instance in (
+            sorted(there, key=lambda i: i.role, reverse=True) if node and there else running_balancers(engine)
+        ):
             try:
                 return await (await self._probe(instance)).ask(question, **words)
             except NotConverged:

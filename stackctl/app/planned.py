@@ -11,7 +11,9 @@ from stackctl.domain.instance import EngineState
 from stackctl.domain.plan import Plan
 from stackctl.errors import Unreachable
 from stackctl.planning.reconcile import reconcile
+from stackctl.planning.swarm_services import reconcile_services
 from stackctl.planning.topology import topology
+from stackctl.ports import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ def observed(project: Project) -> EngineState:
     Without it nobody knows which instances run there, and which of their names are taken.
     """
     seen = project.engine.observe()
+    if project.stack.engine == "swarm":
+        return seen  # its managers know what they placed where, and place it anew
     for node, reason in sorted(seen.unreachable.items()):
         hint = "nothing was changed; bring it back, or take it out of `hosts` for good"
         raise Unreachable("host-unreachable", f"{node} does not answer: {reason}", where=node, hint=hint)
@@ -44,4 +48,11 @@ def observed(project: Project) -> EngineState:
 def planned(project: Project, images: Mapping[str, str], seen: EngineState, *, canaries: bool = False) -> Planned:
     """The same for a look that was taken already; `canaries` lets them be."""
     desired = topology(project.stack, images)
+    if project.stack.engine == "swarm":
+        return Planned(desired, seen, images, in_swarm(desired, project.services))
     return Planned(desired, seen, images, reconcile(desired, seen, project.workspace.told(), canaries=canaries))
+
+
+def in_swarm(desired: Desired, engine: Services) -> Plan:
+    """The plan about a Swarm's services."""
+    return reconcile_services(desired, engine.services(), engine.nodes())

@@ -22,7 +22,7 @@ def check_ports(project: Project, seen: EngineState) -> None:
         for port in range(entry.host, entry.host + entry.span)
     }
     registry = project.stack.registry
-    if isinstance(registry, ConsulRegistry) and registry.ui:
+    if isinstance(registry, ConsulRegistry) and registry.ui and project.stack.engine != "swarm":
         wanted[registry.ui] = "registry.consul.ui"
     wanted |= dict.fromkeys(consul_ports(project.stack), "registry.consul.port")
     for port, key in wanted.items():

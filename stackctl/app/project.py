@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import stackctl
 from stackctl.app.engines import located, open_engine
@@ -15,7 +16,7 @@ from stackctl.domain.stack import Stack
 from stackctl.domain.verdict import Expectation
 from stackctl.planning.expected import expectation
 from stackctl.planning.topology import component_images
-from stackctl.ports import Engine, Progress
+from stackctl.ports import Containers, Engine, Progress, Services
 from stackctl.rendering.images import image_build
 from stackctl.spec.bundled import bundled
 
@@ -34,6 +35,16 @@ class Project:
     def engine(self) -> Engine:
         """The stack's engine, one connection for the whole command; raises `Unreachable` where none answers."""
         return open_engine(self.stack, self.workspace.folder)
+
+    @property
+    def containers(self) -> Containers:
+        """The same as an engine that is told of each container, which every one but a Swarm is."""
+        return cast(Containers, self.engine)
+
+    @property
+    def services(self) -> Services:
+        """The same as a Swarm."""
+        return cast(Services, self.engine)
 
     def look(self) -> EngineState:
         """What there is now, for a listing: whoever reads it is told which machines do not answer."""

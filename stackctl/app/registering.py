@@ -12,7 +12,7 @@ from stackctl.app.draining import confirmed
 from stackctl.app.observing import Observer
 from stackctl.app.project import Project
 from stackctl.domain.catalog import CatalogEntry, Registration
-from stackctl.domain.instance import DNS_LABEL, SAFE_ID, Endpoint
+from stackctl.domain.instance import DNS_LABEL, SAFE_ID, Endpoint, EngineState, short_id
 from stackctl.domain.stack import Check
 from stackctl.errors import StackctlError, Unreachable, UsageError
 from stackctl.planning.registrations import missing, registration
@@ -56,9 +56,14 @@ async def register_missing(observer: Observer, project: Project) -> None:
         return
     seen = await observer.observe(with_traffic=False)
     wanted = missing(project.stack, seen.engine, seen.catalogs)
-    # Where the registry's agent and the instance are lost together, and never one without the other.
-    nodes = {instance.id: instance.node for instance in seen.engine.instances}
-    await asyncio.gather(*(_register(observer, one, nodes.get(one.id, ""), project) for one in wanted))
+    await asyncio.gather(*(_register(observer, one, keeper(seen.engine, one.id), project) for one in wanted))
+
+
+def keeper(seen: EngineState, id: str) -> str:
+    """The node whose agent keeps a registration: the instance's own, so that both are lost together; else always the
+    same one. Empty where there is only one."""
+    own = next((instance.node for instance in seen.instances if instance.id == id), "")
+    return own or min((node for node in seen.nodes if node not in seen.unreachable), default="")
 
 
 async def _register(observer: Observer, wanted: Registration, node: str, project: Project) -> None:
@@ -66,7 +71,7 @@ async def _register(observer: Observer, wanted: Registration, node: str, project
     while True:
         late = time.monotonic() > deadline
         try:
-            if await _write(observer, wanted, node=node, anyway=late):
+            if await _write(observer, wanted, node, anyway=late):
                 break
         except Unreachable:  # a stack that has just been made
             if late:
@@ -75,7 +80,7 @@ async def _register(observer: Observer, wanted: Registration, node: str, project
     project.progress.step(wanted.id, f"registered by API as {wanted.service} at {wanted.endpoint}")
 
 
-async def _write(observer: Observer, wanted: Registration, *, node: str = "", anyway: bool) -> bool:
+async def _write(observer: Observer, wanted: Registration, node: str, *, anyway: bool) -> bool:
     """Register an endpoint that answers, as passing; `anyway` also a silent one: the registry's check sees to it."""
     answers = await observer.ask("answers", node=node, endpoint=str(wanted.endpoint), path="")
     if answers and wanted.check:
@@ -90,7 +95,8 @@ def register(project: Project, wanted: Registration) -> None:
 
     async def run() -> None:
         async with Observer(project) as observer:
-            await _write(observer, wanted, anyway=True)
+            seen = await asyncio.to_thread(observer.engine.observe)
+            await _write(observer, wanted, keeper(seen, wanted.id), anyway=True)
 
     asyncio.run(run())
 
@@ -154,9 +160,14 @@ async def _entries(observer: Observer, ids: Sequence[str]) -> list[CatalogEntry]
     """The registrations of these instances, whoever wrote them."""
     seen = await observer.observe_everything()
     entries = [entry for catalog in seen.values() for entry in catalog.entries]
-    found = [entry for entry in entries if entry.id in ids or entry.registration in ids]
+    stack = observer.project.stack.name
+
+    def words(entry: CatalogEntry) -> tuple[str, ...]:
+        return (entry.id, entry.registration, short_id(stack, entry.id))
+
+    found = [entry for entry in entries if any(word in ids for word in words(entry))]
     for id in ids:
-        if not any(id in (entry.id, entry.registration) for entry in found):
+        if not any(id in words(entry) for entry in found):
             known = ", ".join(sorted({entry.id for entry in entries})) or "none"
             raise UsageError("no-such-instance", f"nothing is registered as {id!r}", hint=f"registered: {known}")
     return found

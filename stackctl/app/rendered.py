@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from stackctl import __version__
 from stackctl.app.engines import MANIFEST, launched_files
@@ -18,6 +18,7 @@ from stackctl.domain.stack import Stack
 from stackctl.errors import Problem, SpecError, StackctlError
 from stackctl.planning.placement import part
 from stackctl.rendering.compose import compose_file
+from stackctl.rendering.swarm import swarm_files
 
 Counts = Mapping[tuple[str, str], int]  # instances by machine and service
 
@@ -28,6 +29,8 @@ def files(
     """Every generated file by its path in the stack's folder; on several machines each has `counts` instances."""
     contexts = build_contexts(project, images)
     rendered = {MANIFEST: manifest_text or manifest(desired, told=project.workspace.told())}
+    if project.stack.engine == "swarm":
+        rendered |= swarm_files(desired)
     for name, own in _parts(project.stack, desired, counts).items():
         up = "../" * name.count("/") or "./"
         builds = {tag: f"{up}images/{component}" for component, tag in images.items() if component in contexts}
@@ -39,6 +42,9 @@ def files(
 
 def _parts(stack: Stack, desired: Desired, counts: Counts) -> dict[str, Desired]:
     """What each Compose file is about, by its path."""
+    if stack.engine == "swarm":
+        own = [workload for workload in desired.workloads if workload.build]
+        return {"build.yaml": replace(desired, workloads=tuple(own))} if own else {}
     if stack.engine != "hosts":
         return {path_of(stack): desired}
     return {path_of(stack, host.name): part(desired, host.name, counts) for host in stack.hosts}

@@ -40,7 +40,7 @@ async def _renew(observer: Observer, operations: Iterable[Operation], desired: D
         workload = desired.workload(operation.service)
         grace = workload.stop_grace if workload else 0.0
         observer.project.progress.step(operation.instance, f"making it anew ({operation.cause})")
-        await asyncio.to_thread(observer.engine.recreate, operation, grace)
+        await asyncio.to_thread(observer.project.containers.recreate, operation, grace)
         await _serves_again(observer, operation.instance)
 
 

@@ -12,6 +12,7 @@ from stackctl.app.planned import Planned, make_plan
 from stackctl.app.ports_free import check_ports
 from stackctl.app.project import Project, complete
 from stackctl.app.rendered import written_files
+from stackctl.app.services import launch_services
 from stackctl.domain.plan import Plan
 from stackctl.domain.verdict import Verdict
 from stackctl.errors import UsageError
@@ -59,4 +60,6 @@ def _refuse_second(project: Project) -> None:
 
 def run(project: Project, planned: Planned, waiting: Waiting) -> Verdict | None:
     """Carry out a plan on a project whose files are written."""
+    if project.stack.engine == "swarm":
+        return asyncio.run(launch_services(project, planned.desired, planned.plan, planned.seen, waiting))
     return asyncio.run(launch(project, planned.desired, planned.plan, planned.seen, waiting))

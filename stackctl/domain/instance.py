@@ -12,6 +12,16 @@ from typing import Literal
 SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}\Z")
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 
+_TASK = re.compile(r"(.+\.\d+)\.[a-z0-9]{25}\Z")
+
+
+def short_id(stack: str, id: str) -> str:
+    """An instance as people call it: without its stack's name in front, a Swarm's task without its own id behind."""
+    own = id.removeprefix(f"{stack}-").removeprefix(f"{stack}_")
+    task = _TASK.match(own)
+    return task[1] if task else own
+
+
 State = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
 Health = Literal["none", "starting", "healthy", "unhealthy"]
 
@@ -47,7 +57,8 @@ class Instance:
     `id` is the container's name, the word that people and every report use; `container` is the engine's own id.
     `digest` is the digest of the definition it was made from; `created` is seconds since the epoch. `published` are the
     host's ports, `ports` the host's port by the container's. `canary` is the percent of a canary, else 0. `node` is the
-    machine that it runs on, by name; empty where there is only one.
+    machine that it runs on, by name; empty where there is only one. `trouble` is why it is not as it should be, if the
+    engine says so.
     """
 
     id: str
@@ -64,6 +75,7 @@ class Instance:
     ports: Mapping[int, int] = field(default_factory=dict)
     canary: int = 0
     node: str = ""
+    trouble: str = ""
 
     @property
     def serving(self) -> bool:
@@ -72,8 +84,9 @@ class Instance:
 
     @property
     def condition(self) -> str:
-        """The one word that explains it: its state, or its health when that is what is wrong."""
-        return self.health if self.state == "running" and self.health not in ("none", "healthy") else self.state
+        """What explains it: its state, or its health when that is what is wrong; and why, where the engine says so."""
+        word = self.health if self.state == "running" and self.health not in ("none", "healthy") else self.state
+        return f"{word} ({self.trouble})" if self.trouble else word
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Verb = Literal["create", "start", "unpause", "recreate", "configure", "drain", "remove"]
+Verb = Literal[
+    "create",
+    "start",
+    "unpause",
+    "recreate",
+    "configure",
+    "drain",
+    "remove",
+    # In a Swarm, of whole services: a node gets a label, a service another definition or another number of tasks.
+    "place",
+    "update",
+    "scale",
+]
 
 
 @dataclass(frozen=True, slots=True)

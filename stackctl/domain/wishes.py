@@ -17,6 +17,8 @@ CHECK_LABEL = "stackctl.check"
 WEIGHT_LABEL = "stackctl.weight"
 ADDRESS_LABEL = "stackctl.address"
 CANARY_LABEL = "stackctl.canary"
+STOP_LABEL = "stackctl.stop"  # the signal that ends a container which its engine merely warns; `image`: the image's own
+GRACE_LABEL = "stackctl.grace"  # the seconds between both and SIGKILL, where the engine does not tell them
 
 PREFIX = "SERVICE_"
 MAX_WEIGHT = 256

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -62,6 +64,27 @@ def connect(host: Host = HERE, patience: int = FIRST_ANSWER) -> docker.DockerCli
         raise unreachable(str(error), host) from error
     found.api.timeout = ANY_ANSWER
     return found
+
+
+@contextmanager
+def at_home() -> Iterator[None]:
+    """Inside, the chosen engine is this machine's own; where it has none that answers, the choice stays."""
+    chosen = {name: os.environ.pop(name) for name in CHOICES if name in os.environ}
+    os.environ["DOCKER_CONTEXT"] = "default"
+    try:
+        connect()
+    except Unreachable:
+        _choose(chosen)
+    try:
+        yield
+    finally:
+        _choose(chosen)
+
+
+def _choose(chosen: Mapping[str, str]) -> None:
+    for name in CHOICES:
+        os.environ.pop(name, None)
+    os.environ.update(chosen)
 
 
 def engine_address(host: Host = HERE) -> str:

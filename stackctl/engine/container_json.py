@@ -12,9 +12,11 @@ from typing import Any, cast
 
 from stackctl.domain.container import Container
 from stackctl.domain.instance import Health, State
+from stackctl.domain.wishes import GRACE_LABEL
 
 STOP_TIMEOUT = 10.0  # the engine's own default
 _FRACTION = re.compile(r"\.\d+")
+_GRACE = re.compile(r"\d{1,6}(\.\d+)?\Z")
 _LOOPBACK = re.compile(r"127\.|::1\Z")
 
 Json = Mapping[str, Any]
@@ -48,7 +50,7 @@ def container(raw: Json) -> Container:
     bound: Mapping[str, Any] = raw["NetworkSettings"].get("Ports") or {}
     variables = (text.partition("=") for text in config.get("Env") or ())
     exposed = {**(config.get("ExposedPorts") or {}), **bound}
-    stop_timeout = config.get("StopTimeout")
+    labels: Mapping[str, str] = config.get("Labels") or {}
     return Container(
         id=raw["Id"],
         name=raw["Name"].removeprefix("/"),
@@ -57,7 +59,7 @@ def container(raw: Json) -> Container:
         health=cast(Health, (state.get("Health") or {}).get("Status") or "none"),
         created=seconds(raw["Created"]),
         started=seconds(state["StartedAt"]),
-        labels=config.get("Labels") or {},
+        labels=labels,
         env={name: value for name, _, value in variables if name.startswith("SERVICE_")},
         networks={
             name: network.get("IPAddress") or network.get("GlobalIPv6Address") or ""
@@ -71,8 +73,15 @@ def container(raw: Json) -> Container:
         udp_ports=_numbers(exposed, "udp"),
         udp_published=_published(bound, "udp"),
         stop_signal=signal_number(config.get("StopSignal") or "SIGTERM"),
-        stop_timeout=STOP_TIMEOUT if stop_timeout is None else inf if stop_timeout < 0 else float(stop_timeout),
+        stop_timeout=_stop_timeout(config.get("StopTimeout"), labels.get(GRACE_LABEL, "")),
     )
+
+
+def _stop_timeout(own: int | None, label: str) -> float:
+    """A Swarm tells the seconds only when it stops a container; a label says them before."""
+    if _GRACE.match(label):
+        return float(label)
+    return STOP_TIMEOUT if own is None else inf if own < 0 else float(own)
 
 
 def seconds(time: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -86,12 +86,53 @@ class EngineSocket:
             async with self._client.get("/containers/json", params={"filters": filters}) as response:
                 return tuple(raw["Id"] for raw in await self._content(response))
 
+    async def addresses(self, labels: Mapping[str, str], network: str) -> tuple[str, ...]:
+        """Where running containers with these labels are on a network, the newest first."""
+        filters = json.dumps({"label": [f"{name}={value}" for name, value in labels.items()], "status": ["running"]})
+        with self._trusted():
+            async with self._client.get("/containers/json", params={"filters": filters}) as response:
+                found = sorted(await self._content(response), key=lambda raw: -float(raw["Created"]))
+                attached = (raw["NetworkSettings"]["Networks"].get(network) or {} for raw in found)
+                return tuple(own["IPAddress"] for own in attached if own.get("IPAddress"))
+
+    async def node_address(self) -> str:
+        """Where other members of the Swarm reach this node; empty outside of one."""
+        with self._trusted():
+            async with self._client.get("/info") as response:
+                return str(((await self._content(response)).get("Swarm") or {}).get("NodeAddr", ""))
+
+    async def volumes(self, labels: Mapping[str, str]) -> tuple[str, ...]:
+        """The names of the volumes with these labels."""
+        filters = json.dumps({"label": [f"{name}={value}" for name, value in labels.items()]})
+        with self._trusted():
+            async with self._client.get("/volumes", params={"filters": filters}) as response:
+                return tuple(raw["Name"] for raw in (await self._content(response)).get("Volumes") or ())
+
+    async def remove_volume(self, name: str) -> bool:
+        """Remove a volume; False where something uses it still."""
+        with self._trusted():
+            async with self._client.delete(f"/volumes/{name}") as response:
+                return response.status in (204, 404)
+
     async def inspect(self, id: str) -> Container | None:
         """The facts of one container, or None where it is gone."""
         with self._trusted():
             async with self._client.get(f"/containers/{id}/json") as response:
                 gone = response.status == 404
                 return None if gone else container_json.container(await self._content(response))
+
+    async def stop_signal(self, image: str) -> str:
+        """The signal by which containers of an image are asked to end."""
+        with self._trusted():
+            async with self._client.get(f"/images/{image}/json") as response:
+                return str((await self._content(response))["Config"].get("StopSignal") or "SIGTERM")
+
+    async def signal(self, id: str, signal: str) -> None:
+        """Send a signal to a container; one that has ended is no error."""
+        with self._trusted():
+            async with self._client.post(f"/containers/{id}/kill", params={"signal": signal}) as response:
+                if response.status not in (204, 404, 409):
+                    raise self._lost(f"status {response.status}: {(await response.text())[:300]}")
 
     async def _read(self, response: aiohttp.ClientResponse) -> AsyncIterator[EngineEvent]:
         with self._trusted():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,9 +23,10 @@ class Inside:
     is needed from where stackctl runs.
     """
 
-    def __init__(self, container: str, host: Host = HERE) -> None:
+    def __init__(self, container: str, host: Host = HERE, command: Sequence[str] = PROBE) -> None:
         self.container = container
         self.host = host
+        self.command = tuple(command)
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._ended = False
@@ -35,7 +37,7 @@ class Inside:
             "exec",
             "-i",
             self.container,
-            *PROBE,
+            *self.command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -10,7 +10,7 @@ from typing import Any
 from stackctl.domain.desired import Desired, HealthCheck, Published, Workload
 from stackctl.domain.stack import Addressing, Check, ConsulRegistry, Service, Stack
 from stackctl.domain.wishes import CANARY_LABEL
-from stackctl.planning import consul, entry, hosts, registries
+from stackctl.planning import consul, entry, hosts, registries, swarm
 from stackctl.planning.entry import registered_as
 from stackctl.planning.labels import publishes
 
@@ -41,7 +41,7 @@ def topology(stack: Stack, images: Mapping[str, str], replicas: Mapping[str, int
     folders; `replicas` overrides the spec's numbers, as `scale` does.
     """
     counts = replicas or {}
-    return Desired(
+    desired = Desired(
         stack.name,
         (
             *registries.workloads(stack, images),
@@ -52,6 +52,7 @@ def topology(stack: Stack, images: Mapping[str, str], replicas: Mapping[str, int
         subnet=stack.registry.subnet if isinstance(stack.registry, ConsulRegistry) else "",
         engine=stack.engine,
     )
+    return swarm.as_services(desired) if stack.engine == "swarm" else desired
 
 
 def addressing(stack: Stack, service: Service) -> Addressing:

@@ -9,6 +9,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from stackctl.domain.catalog import Catalog, Names, Registration, Values
 from stackctl.errors import StackctlError, Unreachable
@@ -20,21 +21,23 @@ JITTER = 1 / 16
 
 
 class Consul:
-    """A session with a Consul agent, as `ports.Registry`; `timeout` is for what Consul answers at once.
+    """A session with a Consul agent, as `ports.Registry`; `timeout` is for what Consul answers at once,
+    `resolver` finds the agent where its name does not suffice.
 
     async with Consul("http://consul-agent:8500") as registry:
         catalog = await registry.catalog("web", index=catalog.index, wait=30)
     """
 
-    def __init__(self, url: str, *, timeout: float = 2.0) -> None:
+    def __init__(self, url: str, *, timeout: float = 2.0, resolver: AbstractResolver | None = None) -> None:
         self.url = url.rstrip("/")
+        self._resolver = resolver
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
         self._node = ""  # the agent's name, once it was asked
 
     async def __aenter__(self) -> Self:
         # No cache of names: an agent that was made anew has another address, and its old one hangs.
-        connector = aiohttp.TCPConnector(use_dns_cache=False)
+        connector = aiohttp.TCPConnector(use_dns_cache=False, resolver=self._resolver)
         self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
         return self
 

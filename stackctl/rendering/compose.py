@@ -11,7 +11,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
-from stackctl.domain.desired import Desired, HealthCheck, Published, Workload
+from stackctl.domain.desired import Desired, Published, Workload
+from stackctl.rendering.compose_words import environment, escape, escape_all, health, mapping
 
 HEADER = "# Rendered by stackctl from the spec; edits are overwritten by the next `stackctl up`.\n"
 
@@ -54,7 +55,7 @@ def _service(stack: str, workload: Workload, build: str) -> dict[str, Any]:
     if workload.replicas != 1:
         service["scale"] = workload.replicas
     if workload.environment:
-        service["environment"] = _escape_all(dict(workload.environment))
+        service["environment"] = escape_all(dict(workload.environment))
     mounts = [f"{volume}:{path}" for volume, path in workload.volumes.items()]
     mounts += [f"{source}:{path}" for source, path in workload.binds.items()]
     if mounts:
@@ -64,7 +65,7 @@ def _service(stack: str, workload: Workload, build: str) -> dict[str, Any]:
     if workload.published:
         service["ports"] = [_port(published) for published in workload.published]
     if workload.health:
-        service["healthcheck"] = _health(workload.health)
+        service["healthcheck"] = health(workload.health)
     if workload.capabilities is not None:
         service["cap_drop"] = ["ALL"]
         if workload.capabilities:
@@ -72,12 +73,12 @@ def _service(stack: str, workload: Workload, build: str) -> dict[str, Any]:
         service["security_opt"] = ["no-new-privileges:true"]
     service["stop_grace_period"] = f"{round(workload.stop_grace * 1000)}ms"
     service["restart"] = "unless-stopped"
-    extra = _escape_all(dict(workload.extra))
-    labels = _mapping(extra.pop("labels", None))
+    extra = escape_all(dict(workload.extra))
+    labels = mapping(extra.pop("labels", None))
     if "ports" in service and "ports" in extra:
         extra["ports"] = [*service["ports"], *(extra["ports"] or ())]
     if workload.environment and "environment" in extra:
-        extra["environment"] = service["environment"] | _environment(extra["environment"])
+        extra["environment"] = service["environment"] | environment(extra["environment"])
     service |= extra
     service["labels"] = labels | {
         **workload.labels,
@@ -112,7 +113,7 @@ def _ipam(subnet: str) -> dict[str, Any]:
 def _file(value: Any) -> str:
     """A config's content, line by line as it will lie in the container; what is no text becomes JSON."""
     content = value if isinstance(value, str) else json.dumps(value, indent=2, sort_keys=True) + "\n"
-    text: str = LiteralScalarString(_escape(content))
+    text: str = LiteralScalarString(escape(content))
     return text
 
 
@@ -127,39 +128,3 @@ def _port(published: Published) -> str:
     address = f"{published.address}:" if published.address else ""
     protocol = "" if published.protocol == "tcp" else f"/{published.protocol}"
     return f"{address}{published.host}{last}:{published.container}{protocol}"
-
-
-def _health(check: HealthCheck) -> dict[str, Any]:
-    return {
-        "test": ["CMD", *(_escape(word) for word in check.command)],
-        "interval": f"{check.interval:g}s",
-        "timeout": f"{check.timeout:g}s",
-        "start_period": f"{check.start_period:g}s",
-        "start_interval": f"{check.start_interval:g}s",
-    }
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return dict(str(item).partition("=")[::2] for item in value) if isinstance(value, list | tuple) else {}
-
-
-def _environment(value: object) -> dict[str, Any]:
-    """Compose's own words about the environment; a name alone takes the value from where Compose runs."""
-    if isinstance(value, list | tuple):
-        return {name: text if equals else None for name, equals, text in (str(item).partition("=") for item in value)}
-    return _mapping(value)
-
-
-def _escape(text: str) -> str:
-    """The spec is interpolated already; Compose must not do it again."""
-    return text.replace("$", "$$")
-
-
-def _escape_all(value: Any) -> Any:
-    if isinstance(value, str):
-        return _escape(value)
-    if isinstance(value, Mapping):
-        return {key: _escape_all(item) for key, item in value.items()}
-    return [_escape_all(item) for item in value] if isinstance(value, list | tuple) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stackctl.domain.instance import short_id
 from stackctl.domain.verdict import ServiceVerdict, TrafficVerdict, Verdict
 
 NUMERIC = frozenset("0123456789")
@@ -31,11 +32,6 @@ class Table:
         return " " + "   ".join(cells).rstrip()
 
 
-def short(stack: str, id: str) -> str:
-    """An instance without its stack's name in front."""
-    return id.removeprefix(f"{stack}-")
-
-
 def headline(stack: str, engine: str, verdict: Verdict) -> str:
     """The answer in one line."""
     revision = verdict.judgement.revision or "none"
@@ -50,8 +46,8 @@ def verdict_table(stack: str, engine: str, verdict: Verdict) -> str:
     configs = sorted({id for service in services for id in service.config})
     ways = list(dict.fromkeys(way for service in services for way in service.traffic))
     titles: tuple[str, ...] = ("service", "desired", "engine", "registry")
-    titles += tuple(f"config {short(stack, id)}" for id in configs)
-    titles += tuple(way if way.startswith("entry ") else f"traffic {short(stack, way)}" for way in ways)
+    titles += tuple(f"config {short_id(stack, id)}" for id in configs)
+    titles += tuple(way if way.startswith("entry ") else f"traffic {short_id(stack, way)}" for way in ways)
     titles += ("dns A, SRV",) if any(service.dns for service in services) else ()
     rows = tuple(_row(service, configs, ways)[: len(titles)] for service in services)
     lines = [headline(stack, engine, verdict), str(Table(titles, rows))]

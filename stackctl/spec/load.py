@@ -15,9 +15,9 @@ from stackctl.spec.files import read_files
 from stackctl.spec.labels import label_clashes
 from stackctl.spec.machines import machine_findings
 from stackctl.spec.source import read_text
+from stackctl.spec.swarm import unsaid, unsayable
 from stackctl.spec.translate import translate
 from stackctl.spec.unfold import read
-from stackctl.spec.unsupported import unsupported
 from stackctl.spec.validate import validate
 
 
@@ -44,8 +44,8 @@ def load(path: Path, environ: Mapping[str, str], engine: str = "") -> Loaded:
             *findings,
             *inconsistent(document, path.parent),
             *machine_findings(document),
+            *unsayable(document),
             *clashes(document),
-            *unsupported(document),
         )
     )
     problems = (*problems, *flaws)
@@ -55,4 +55,4 @@ def load(path: Path, environ: Mapping[str, str], engine: str = "") -> Loaded:
     stack = translate(spec, path, files)
     if clashing := document.problems(label_clashes(stack)):
         raise SpecError(clashing)
-    return Loaded(stack, known.warnings)
+    return Loaded(stack, (*known.warnings, *unsaid(stack)))

@@ -1,7 +1,4 @@
-"""The schema of stack.yaml: every key, what it means, and what it may hold.
-
-Features that this version can't carry out are in it too; `unsupported` refuses them by name.
-"""
+"""The schema of stack.yaml: every key, what it means, and what it may hold."""
 
 from __future__ import annotations
 

@@ -43,7 +43,8 @@ def judge(expectation: Expectation, seen: Observation) -> Judgement:
 
 def desired_ids(stack: str, service: ExpectedService, engine: EngineState) -> tuple[str, ...]:
     """The ids that must serve: existing instances, oldest first, then the names that new ones would get."""
-    existing = engine.of(service.name)[: service.replicas]
+    staying = (instance for instance in engine.of(service.name) if instance.state != "removing")
+    existing = tuple(staying)[: service.replicas]
     new = places(stack, service.name, service.nodes, existing, load_of(engine))
     return (*(i.id for i in existing), *(place.id for place in islice(new, service.replicas - len(existing))))
 

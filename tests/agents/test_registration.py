@@ -20,6 +20,7 @@ from stackctl.agents.registration import (
     Probe,
     Register,
     RegistryLost,
+    Release,
     Signalled,
     State,
     Vanished,
@@ -32,7 +33,7 @@ from stackctl.domain.conventions import Question, Scope, claims
 from stackctl.domain.instance import Endpoint
 
 SCOPE = Scope("shop", "net", "shop/host-1")
-TERM, KILL, HUP, QUIT, WINCH = 15, 9, 1, 3, 28
+TERM, KILL, HUP, QUIT, WINCH, URG = 15, 9, 1, 3, 28, 23
 
 
 def container(number: int = 1, **facts: Any) -> Container:
@@ -241,3 +242,20 @@ def test_read_while_written() -> None:
     state, _ = play(Died("c1", 200.0), state=serving(web))
     state, commands = play(Held((registration(web),), frozenset({"web-1"})), state=state)
     assert commands == [] and state.registered == 0
+
+
+def test_who_is_merely_warned_is_released() -> None:
+    """Where the engine sends a signal that ends nothing, the instance goes from the registry first and is told then."""
+    labels = {**container().labels, "stackctl.stop": "image"}
+    warned = container(labels=labels, stop_signal=URG)
+    _, commands = play(Signalled(warned.id, URG, 102.0), state=serving(warned))
+    assert commands == [Deregister("web-1"), Release(warned)]
+    _, commands = play(Signalled(warned.id, KILL, 102.0), state=serving(warned))
+    assert commands == [Deregister("web-1")], "this one ends it"
+
+
+def test_who_was_not_warned_is_left_alone() -> None:
+    """A container that ends by its own stop signal gets no other."""
+    plain = container(stop_signal=QUIT)
+    _, commands = play(Signalled(plain.id, QUIT, 102.0), state=serving(plain))
+    assert commands == [Deregister("web-1")]

@@ -134,3 +134,9 @@ def test_events() -> None:
     assert event(sick | time).action == "health_status"
     joined = {"Type": "network", "Action": "connect", "Actor": {"ID": "n1", "Attributes": {"container": "c2"}}}
     assert event(joined | time) == EngineEvent("connect", "c2", 1706702400.5)
+
+
+@pytest.mark.parametrize(("label", "seconds"), [("30", 30.0), ("0.5", 0.5), ("soon", 7.0), ("-1", 7.0), ("", 7.0)])
+def test_a_label_says_the_grace(label: str, seconds: float) -> None:
+    """Where the engine learns the grace only at the end, a label tells it before; anything odd in it is nothing."""
+    assert container(inspected(StopTimeout=7, Labels={"stackctl.grace": label})).stop_timeout == seconds
