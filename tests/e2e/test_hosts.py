@@ -47,9 +47,11 @@ services:
 """
 # What a container hears when it asks for the internal service's name, and from the service itself.
 ASK = """
-import socket, urllib.request
+import socket
 print(*sorted({row[4][0] for row in socket.getaddrinfo("back.service.dc1.consul", 8081)}))
-print(urllib.request.urlopen("http://back.service.dc1.consul:8081/", timeout=5).read().decode())
+with socket.create_connection(("back.service.dc1.consul", 8081), 5) as asked:
+    asked.sendall(b"GET / HTTP/1.0\\r\\nHost: back\\r\\n\\r\\n")
+    print(asked.makefile().read())
 """
 
 
