@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +29,9 @@ NAMESPACE = "com.docker.stack.namespace"  # by which `docker stack` knows what i
 DEPLOY = ("stack", "deploy", "--resolve-image", "never", "--detach=true")
 SWEEP = 60.0  # seconds for every node to remove its volumes
 PACE = 0.3
+ENDING = 10.0  # seconds for instances to end while their registrators are there; later these go too
+ENDED = 60.0  # seconds for everything else
+ROLES = ("service", "balancer", "registrator", "consul")
 DOOR = ("python3", "-m", "stackctl.agents.door")
 
 T = TypeVar("T")
@@ -156,11 +159,36 @@ class SwarmEngine:
 
         Returns when the tasks have ended."""
         registrators = [service for service in self.services() if service.workload == "registrator"]
-        run("down-failed", ("stack", "rm", "--detach=false", self.stack), self.stack)
+        self._end_instances()
+        run("down-failed", ("stack", "rm", self.stack), self.stack)
+        # Not `--detach=false`, which also waits for the tasks of nodes that nobody hears of.
+        self._until_ended(ENDED, ROLES)
         if volumes:
             for service in registrators:
                 self._sweep(service.image)
             self._unlabel()
+
+    def _end_instances(self) -> None:
+        """The instances first, while registrators are there to end them: without, each would wait for its grace."""
+        names = [
+            raw["Spec"]["Name"]
+            for raw in self._call(lambda: self._api.services(filters=self._own))
+            if raw["Spec"]["Labels"].get("stackctl.role") == "service"
+        ]
+        if names:
+            run("down-failed", ("service", "rm", *names), self.stack)
+        self._until_ended(ENDING, ("service",))
+
+    def _until_ended(self, patience: float, roles: Collection[str]) -> None:
+        """Until no task of these roles runs on a node that is there, or the patience is over."""
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            there = {node.id for node in self.nodes() if node.state == "ready"}
+            running = (raw for raw in self._tasks() if raw["Status"]["State"] in ("starting", "running"))
+            labels = [raw["Spec"]["ContainerSpec"].get("Labels") or {} for raw in running if raw.get("NodeID") in there]
+            if not any(own.get("stackctl.role") in roles for own in labels):
+                return
+            time.sleep(PACE)
 
     def _sweep(self, image: str) -> None:
         """A job on every node, because only a node's own engine knows of its volumes."""

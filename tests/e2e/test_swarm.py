@@ -63,10 +63,14 @@ class Swarm:
         """The proof's document."""
         return self.stackctl("verify", "--format", "json", *words, code=code).json
 
+    def listed(self) -> list[dict[str, Any]]:
+        """What `ps` says."""
+        instances: list[dict[str, Any]] = self.stackctl("ps", "--format", "json").json["instances"]
+        return instances
+
     def tasks(self, service: str) -> list[dict[str, Any]]:
-        """What `ps` says of a service's tasks."""
-        listed = self.stackctl("ps", "--format", "json").json["instances"]
-        return [instance for instance in listed if instance["service"] == service]
+        """What it says of a service's tasks."""
+        return [instance for instance in self.listed() if instance["service"] == service]
 
     def nothing_lost(self, *words: str) -> None:
         """A command costs no request at the entries of both balancers."""
@@ -114,11 +118,13 @@ def test_proven_through_each_balancer(swarm: Swarm) -> None:
         assert len(ways) == 4 and entries <= ways.keys()
         assert all(set(way["by_instance"]) == set(service["desired"]) for way in ways.values())
     nodes = [swarm.lab.context(number) for number in (1, 2, 3)]
-    assert [swarm.tasks(f"consul-{n}")[0]["node"] for n in (1, 2, 3)] == nodes
-    assert {task["node"] for task in swarm.tasks("registrator")} == set(nodes)
-    assert swarm.stackctl("plan").stdout.strip() == "nothing to do"
-    hosts = {task["endpoint"].rpartition(":")[0] for task in swarm.tasks("published")}
+    listed = swarm.listed()
+    at = {task["service"]: task["node"] for task in listed}
+    assert [at[f"consul-{number}"] for number in (1, 2, 3)] == nodes
+    assert {task["node"] for task in listed if task["role"] == "registrator"} == set(nodes)
+    hosts = {task["endpoint"].rpartition(":")[0] for task in listed if task["service"] == "published"}
     assert hosts <= set(swarm.addresses), "registered at their nodes' addresses"
+    assert swarm.stackctl("plan").stdout.strip() == "nothing to do"
 
 
 def test_what_it_shows_can_be_used(swarm: Swarm) -> None:
@@ -130,7 +136,7 @@ def test_what_it_shows_can_be_used(swarm: Swarm) -> None:
     swarm.stackctl("undrain", task)
     assert swarm.verify("--timeout", "30s")["converged"]
     assert task in swarm.stackctl("config", "lb.1").stdout
-    assert f"{swarm.name}_web" in swarm.stackctl("logs", "web", "--tail", "1").stdout
+    assert f"{swarm.name}_lb.2." in swarm.stackctl("logs", "lb", "--tail", "1").stdout
 
 
 def test_scaled_under_load(swarm: Swarm) -> None:
