@@ -70,10 +70,15 @@ def scripts(registry: ConsulRegistry) -> dict[str, Any]:
 
 
 def dns(registry: ConsulRegistry) -> dict[str, Any]:
-    """The client agent answers containers on port 53: Consul's names itself, others by the engine's resolver."""
+    """The client agent answers containers on port 53: Consul's names itself, others by the engine's resolver.
+
+    Names that were asked for are watched and answered from what the agent knows, so that they resolve while no server
+    leads: an election takes a second or two, and until it is over servers refuse even what they know.
+    """
     if not registry.subnet:
         return {}
-    return {"ports": {"dns": 53}, "recursors": [ENGINE_RESOLVER], "dns_config": {"only_passing": True}}
+    names = {"only_passing": True, "use_cache": True}
+    return {"ports": {"dns": 53}, "recursors": [ENGINE_RESOLVER], "dns_config": names}
 
 
 def node(stack: Stack, name: str, address: str, image: str, own: dict[str, Any]) -> Workload:

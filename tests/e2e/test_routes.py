@@ -123,13 +123,29 @@ def test_a_dead_tcp_instance_is_missed(routes: Routes) -> None:
         routes.stackctl("up")
 
 
+def resolved(routes: Routes, name: str) -> str:
+    """The addresses that a container gets for a name, as a list."""
+    ask = f"import socket; print(sorted({{a[4][0] for a in socket.getaddrinfo('{name}', 80)}}))"
+    return routes.inside("web", "python3", "-E", "-s", "-S", "-c", ask).strip()
+
+
 def test_names(routes: Routes) -> None:
     """Containers find internal services by name through the registry's agent, and still everybody else."""
-    ask = "import socket; print(sorted({a[4][0] for a in socket.getaddrinfo('%s', 80)}))"
-    python = ("python3", "-E", "-s", "-S", "-c")
     addresses = sorted(routes.address("inner", number) for number in (1, 2))
-    assert routes.inside("web", *python, ask % "inner.service.dc1.consul").strip() == str(addresses)
-    assert routes.inside("web", *python, ask % routes.id("consul-1")).strip() != "[]"
+    assert resolved(routes, "inner.service.dc1.consul") == str(addresses)
+    assert resolved(routes, routes.id("consul-1")) != "[]"
+
+
+def test_names_without_a_leader(routes: Routes) -> None:
+    """Names that were asked for before resolve while no Consul server answers."""
+    before = resolved(routes, "inner.service.dc1.consul")
+    server = routes.container("consul-1")
+    server.kill()
+    try:
+        assert resolved(routes, "inner.service.dc1.consul") == before != "[]"
+    finally:
+        server.start()
+        routes.verify("--timeout", "60")
 
 
 def test_registered_by_hand(routes: Routes) -> None:
