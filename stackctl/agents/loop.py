@@ -32,7 +32,9 @@ class Log:
     def __call__(self, event: str, *, level: str = "info", **fields: object) -> None:
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         line = {"ts": now, "level": level, "agent": self.agent, "event": event, **fields}
-        print(json.dumps(line, default=str), file=self._stream, flush=True)
+        # In one piece: nginx and others write to the same stream, and Python's unbuffered one ends lines separately.
+        self._stream.write(json.dumps(line, default=str) + "\n")
+        self._stream.flush()
 
 
 class Metrics:

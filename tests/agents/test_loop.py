@@ -76,6 +76,19 @@ def test_log_lines() -> None:
     assert line == {"level": "info", "agent": "registrator", "event": "registered", "id": "web\n1"}
 
 
+def test_log_lines_are_whole() -> None:
+    """A log line is handed over in one piece, so that nobody who writes to the same stream gets in between."""
+    written: list[str] = []
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    Log("balancer", Stream())("applied")
+    assert [text.endswith("}\n") for text in written] == [True]
+
+
 async def ask(port: int, request: bytes) -> bytes:
     """What the server answers to these bytes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from functools import partial
 
 import docker
 import pytest
 
-from bench.load import Report
+from tests.e2e.laboratory import Lab, laboratory
 from tests.e2e.loading import roam, while_doing
 from tests.e2e.scenario import Scenario, eventually, new_scenario
-from tests.e2e.test_lab import Lab
 
 pytestmark = pytest.mark.engine
 
@@ -26,9 +24,7 @@ sed -i '0,/{/s//{ "live-restore": true,/' /etc/stackctl/daemon.json
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One node whose engine can be restarted without the node."""
-    own = Lab(f"e2e-{uuid.uuid4().hex[:6]}", tmp_path_factory.mktemp("lab"))
-    try:
-        own.stackctl("up", "1")
+    with laboratory(tmp_path_factory.mktemp("lab"), 1) as own:
         node = docker.from_env().containers.get(own.context(1))
         assert node.exec_run(["sh", "-euc", SUPERVISED]).exit_code == 0
         own.stackctl("stop", "1")
@@ -36,9 +32,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         assert own.docker(1, "info", "--format", "{{.LiveRestoreEnabled}}") == "true"
         own.stackctl("load", "consul", "registrator", "balancer", "whoami")
         yield own
-    finally:
-        own.stackctl("down")
-        assert own.leftovers() == []
 
 
 def process(lab: Lab) -> str:
@@ -56,7 +49,10 @@ def inside(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Scenario:
 
 
 def test_live_restore(lab: Lab, inside: Scenario) -> None:
-    """Not a request is lost while the engine is away, and the agents find it again: what dies afterwards leaves."""
+    """No request is lost on a connection that is made, and the agents find the engine again: what dies leaves.
+
+    The new engine makes its rules for published ports anew: until they are there it refuses new connections itself.
+    """
     here = {"DOCKER_CONTEXT": lab.context(1)}
     inside.stackctl("up", timeout=300, **here)
     address = lab.nodes()[0]["address"]
@@ -69,9 +65,10 @@ def test_live_restore(lab: Lab, inside: Scenario) -> None:
         inside.stackctl("verify", "--timeout", "30s", **here)
 
     kinds = [partial(roam, (inside.port,), rate=75, clients=8, keep=keep, host=address) for keep in (True, False)]
-    reports: list[Report] = while_doing(restart, *kinds)
-    print([(r.sent, r.lost, dict(r.reasons), r.longest) for r in reports])
-    assert [dict(report.reasons) for report in reports] == [{}, {}]
+    kept, fresh = while_doing(restart, *kinds)
+    assert kept.sent > 0 and dict(kept.reasons) == {}
+    assert set(fresh.reasons) <= {"GET ConnectionRefusedError", "POST ConnectionRefusedError"}
+    assert fresh.sent > fresh.lost
     inside.stackctl("scale", "web=1", **here)
     inside.stackctl("scale", "web=2", **here)
     victim = inside.id("web", 2)
