@@ -1,14 +1,15 @@
 """Long work through a balancer: requests of ten seconds, event streams, websockets and tcp connections.
 
 Each goes on until the test is over or its instance ends it. One that is told to end (the last event, code 1001, the end
-of a tcp stream between two lines) begins again elsewhere, as its users would; one that breaks off otherwise was cut.
+of a tcp stream in good order) begins again elsewhere, as its users would; one that breaks off otherwise was cut.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -72,18 +73,39 @@ async def websocket(port: int, over: asyncio.Event) -> None:
 
 
 async def tcp(port: int, over: asyncio.Event) -> None:
-    """One tcp connection to the echo, until it ends between two lines."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
+    """One tcp connection to the echo, until it ends in good order.
+
+    A line that crosses the end was not taken, as every line is answered before: it is sent again elsewhere, and then it
+    has to be given back.
+    """
+    async with _connection(port) as (reader, writer):
         while not over.is_set():
-            writer.write(b"a line\n")
-            async with asyncio.timeout(PATIENCE):
-                if not await reader.readline():
-                    raise ConnectionResetError("a line was not given back")
+            if not await _given_back(reader, writer):
+                async with _connection(port) as (again, onwards):
+                    if not await _given_back(again, onwards):
+                        raise ConnectionResetError("a line was not given back twice")
+                return
             if await _within(lambda: reader.read(1), PAUSE) is not None:
                 return
+
+
+@asynccontextmanager
+async def _connection(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
     finally:
         writer.close()
+
+
+async def _given_back(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Whether a line comes back; not where the connection ends instead."""
+    writer.write(b"a line\n")
+    async with asyncio.timeout(PATIENCE):
+        answer = await reader.readline()
+    if answer and not answer.endswith(b"a line\n"):
+        raise ConnectionResetError("a part of a line was given back")
+    return bool(answer)
 
 
 async def _within(ask: Callable[[], Awaitable[T]], seconds: float) -> T | None:

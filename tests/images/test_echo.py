@@ -121,3 +121,16 @@ def test_termination_does_not_wait_for_who_never_reads() -> None:
             deaf.sendall(b"x\n" * 4_000_000)
         app.process.send_signal(signal.SIGTERM)
         assert app.process.wait(15) == 0
+
+
+def test_who_sends_beyond_the_end_is_told_of_it() -> None:
+    """A peer that goes on sending gets the end of the stream behind its answers, and no reset."""
+    with started("echo") as app, app.connect() as connection:
+        connection.sendall(b"one\n")
+        assert re.fullmatch(STAMP + b"one\n", connection.recv(65536))
+        app.process.send_signal(signal.SIGTERM)
+        assert connection.recv(65536) == b""
+        for _ in range(3):  # the second and later ones would meet a reset
+            connection.sendall(b"too late\n")
+        connection.shutdown(socket.SHUT_WR)
+        assert app.process.wait(5) == 0

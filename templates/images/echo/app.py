@@ -36,6 +36,8 @@ class Echo(Listener):
                 if isinstance(stream, ssl.SSLSocket):
                     stream.settimeout(GRACE)
                     stream.unwrap()  # says that this is the end, and no accident
+                else:
+                    leave(stream)
         except OSError:  # of TLS too: the peer left, fell silent or talks something else
             connection.close()
 
@@ -75,6 +77,14 @@ def received(connection: socket.socket, patience: float) -> bytes:
         return b""
     finally:
         connection.settimeout(STALL)
+
+
+def leave(connection: socket.socket) -> None:
+    """End in good order: what still arrives is read and dropped, since a reset would overtake the last answers."""
+    connection.shutdown(socket.SHUT_WR)
+    ends = time.monotonic() + LAST
+    while time.monotonic() < ends and received(connection, GRACE):
+        pass
 
 
 def context(certificate: str, key: str) -> ssl.SSLContext | None:
