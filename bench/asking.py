@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
+from bench.lines import Lines
 from bench.running import DOCKER, Failed
 
 PACE = 0.001
@@ -68,36 +66,17 @@ async def first_answer(port: int, container: str, *, within: float = 60.0) -> fl
     raise Failed(f"{container[:12]} was not served within {within:g} s")
 
 
-class Watch:
+class Watch(Lines):
     """What a balancer says that it runs, watched from a process of its own, in its container or here."""
 
     def __init__(self, port: int, path: str, *, container: str = "") -> None:
         inside = (DOCKER, "exec", "-i", container, "python3") if container else (sys.executable,)
-        self._command = (*inside, "-u", "-c", WATCH, "127.0.0.1", str(port), path, "0.002")
+        super().__init__(*inside, "-u", "-c", WATCH, "127.0.0.1", str(port), path, "0.002")
         self._seen: list[tuple[float, str]] = []
-        self._process: asyncio.subprocess.Process | None = None
-        self._reading: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, limit=2**22, start_new_session=True
-        )
-        self._reading = asyncio.create_task(self._read())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._reading and self._process:
-            self._reading.cancel()
-            self._process.kill()  # the one inside the container ends with its input
-            await self._process.wait()
-
-    async def _read(self) -> None:
-        assert self._process and self._process.stdout
-        async for line in self._process.stdout:
-            at, _, body = line.decode().rstrip("\n").partition(" ")
-            self._seen.append((float(at), body))
+    def read(self, line: str) -> None:
+        at, _, body = line.partition(" ")
+        self._seen.append((float(at), body))
 
     @property
     def now(self) -> str:

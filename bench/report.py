@@ -10,7 +10,7 @@ from typing import Any
 from bench.losing import WAYS
 from bench.table import milliseconds, seconds, table
 
-NAMES = ("turnover", *WAYS, "memory", "proving", "leader", "up", "starting", "endurance")
+NAMES = ("turnover", *WAYS, "memory", "proving", "leader", "up", "starting", "endurance", "scaling", "size")
 # Measured once on such a machine by hand, medians of 10; its registrator can't be had through the Go module proxy.
 TRIO = "registrator + consul-template + nginx"
 MIB = 2**20
@@ -27,6 +27,10 @@ def tables(about: dict[str, Any], measured: dict[str, Any]) -> dict[str, str]:
             found[way] = _losing(values)
     if values := measured.get("endurance"):
         found["endurance"] = _endurance(values)
+    if values := measured.get("scaling"):
+        found["scaling"], found["scaled-memory"] = _scaling(values), _scaled_memory(values)
+    if values := measured.get("size"):
+        found["size"] = _size(values)
     if values := measured.get("leader"):
         found["leader"] = _leader(values)
     if values := measured.get("memory"):
@@ -37,7 +41,9 @@ def tables(about: dict[str, Any], measured: dict[str, Any]) -> dict[str, str]:
         found["waiting"] = _waiting(measured)
     told = ", ".join(f"{name} {value}" for name, value in about["machine"].items())
     busy = f"load averages {min(about['loads']):.1f} to {max(about['loads']):.1f}"
-    found["about"] = f"{about['when']}; {about['rounds']} rounds; {told}; {busy}."
+    line = f"{about['when']}; {about['rounds']} rounds; {told}; {busy}."
+    # Measured by themselves and seldom: the other tables are of another day.
+    found["about-scale" if measured.keys() <= {"scaling", "size"} else "about"] = line
     return found
 
 
@@ -122,6 +128,56 @@ def _endurance(values: list[dict[str, Any]]) -> str:
 def _kept(counts: Sequence[dict[str, int]]) -> str:
     """`cut of begun`."""
     return f"{sum(c['cut'] for c in counts)} of {sum(c['begun'] for c in counts)}"
+
+
+def _scaling(values: dict[str, Any]) -> str:
+    rows = []
+    for what in dict.fromkeys(what for found in values.values() for what in found["steps"]):
+        cells = []
+        for found in values.values():
+            ones = found["steps"].get(what, [])
+            cells += [
+                seconds([one["seconds"] for one in ones]),
+                f"{max(one['peak'] for one in ones) / MIB:.0f}",
+                f"{median(one['reloads'] for one in ones):g}",
+            ]
+        rows.append((what, *cells))
+    heads = (f"{engine}: {head}" for engine in values for head in ("s", "stackctl's peak, MiB", "reloads"))
+    return table(("", *heads), rows)
+
+
+def _scaled_memory(values: dict[str, Any]) -> str:
+    parts = dict.fromkeys(part for found in values.values() for part in found["memory"])
+    rows = [(part, *(f"{found['memory'][part] / MIB:.1f}" for found in values.values())) for part in parts]
+    return table(("process", *(f"{engine}: VmRSS, MiB" for engine in values)), rows)
+
+
+def _size(values: dict[str, dict[str, Any]]) -> str:
+    rows = []
+    for size, found in values.items():
+        if "refused" in found:
+            rows.append((size, f"nginx refuses it: {found['refused']}", *[""] * 6))
+            continue
+        rows.append(
+            (
+                size,
+                f"{median(found['answer']) / 1024:.0f}",
+                *(milliseconds(found[step]) for step in ("parse", "render")),
+                f"{median(found['config']) / 1024:.0f}",
+                *(milliseconds(found[step]) for step in ("test", "apply")),
+                f"{max(found['nginx']) / MIB:.0f}",
+            )
+        )
+    heads = (
+        "Consul's answer, KiB",
+        "read, ms",
+        "render, ms",
+        "config, KiB",
+        "`nginx -t`, ms",
+        "swap, ms",
+        "nginx, MiB",
+    )
+    return table(("servers", *heads), rows)
 
 
 def _leader(values: dict[str, Any]) -> str:

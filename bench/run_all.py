@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bench import leader as leaders
+from bench.config_size import config_size
 from bench.endurance import endurance
 from bench.losing import WAYS, losing
 from bench.memory import memory
@@ -17,6 +18,7 @@ from bench.peers.static_nginx import StaticNginx, static_nginx
 from bench.peers.traefik import Traefik, traefik
 from bench.proving import proving
 from bench.running import Engine, Failed, Missing
+from bench.scaling import scaling
 from bench.starting import starting
 from bench.steps import app_start, nginx_test, steps
 from bench.system import System
@@ -40,6 +42,11 @@ async def measure(engine: Engine, into: Measured, rounds: int, names: Set[str], 
     if "up" in names:
         say("up")
         into["up"] = await up_time(engine, rounds)
+    if "size" in names:
+        say("size")
+        into["size"] = await config_size(rounds)
+    if "scaling" in names:
+        await scaling(engine, rounds, into.setdefault("scaling", {}), say)
     if "endurance" in names:
         await endurance(engine, rounds, into.setdefault("endurance", []), say)
 

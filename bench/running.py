@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from stackctl.engine.container_json import seconds
 STACKCTL = str(Path(sys.executable).with_name("stackctl"))  # the one that is installed beside this interpreter
 DOCKER = docker_cli()
 PREFIX = f"bench-{os.getpid()}"  # of everything that a run makes
+LOOK = 0.02  # seconds between two looks at a command's memory
 
 
 class Failed(Exception):
@@ -36,10 +38,11 @@ class Missing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A command that ended well, and the seconds that it took."""
+    """A command that ended well, the seconds that it took, and the most memory (bytes) that its own process had."""
 
     seconds: float
     out: str
+    peak: int
 
 
 async def run(*command: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Done:
@@ -54,6 +57,7 @@ async def run(*command: str, env: Mapping[str, str] | None = None, cwd: Path | N
         stderr=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is ours to handle
     )
+    watching = asyncio.create_task(_peak(process.pid))
     try:
         out, errors = await process.communicate()
     except asyncio.CancelledError:
@@ -65,7 +69,24 @@ async def run(*command: str, env: Mapping[str, str] | None = None, cwd: Path | N
         raise Failed(
             f"{' '.join(command)}: exit {process.returncode}: {errors.decode(errors='replace').strip()[-800:]}"
         )
-    return Done(took, out.decode(errors="replace"))
+    return Done(took, out.decode(errors="replace"), await watching)
+
+
+async def _peak(pid: int) -> int:
+    """The most memory that a process had, as the kernel tells it until the process is gone."""
+    most = 0
+    while now := _high_water(pid):
+        most = now
+        await asyncio.sleep(LOOK)
+    return most
+
+
+def _high_water(pid: int) -> int:
+    """VmHWM in bytes; 0 for a process that has ended."""
+    with suppress(OSError):
+        if found := re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()):
+            return int(found[1]) * 1024
+    return 0
 
 
 def free_port(count: int = 1) -> int:

@@ -48,6 +48,8 @@ annotated example.
 - `${NAME}`, `${NAME:-word}`, `${NAME-word}`, `${NAME:?message}`, `${NAME?message}`, `${NAME:+word}` and `${NAME+word}`
   are replaced as in Compose, from the environment and then from the `.env` beside the spec. `$$` is a dollar sign.
 - A duration is written as `500ms`, `1s`, `1m30s`, `90m`, or a number of seconds.
+- `stack.hosts.yaml` or `stack.swarm.yaml` beside it says what is different on that engine, and is read with it there:
+  mappings are merged, anything else takes the place of what `stack.yaml` says ([hospital](../stacks/hospital)).
 - Unknown keys are errors. `x-…` keys are free where the table says so.
 - What is marked *refused* belongs to the format and not to this version: `validate` names the place.
 """

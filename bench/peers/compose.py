@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.running import DOCKER, Done, run
+from bench.running import DOCKER, Done, Engine, run
+from bench.system import System
 
 TOOLS = Path(__file__).parents[1] / "results" / "tools"  # fetched once, ignored by git
 
@@ -34,6 +35,23 @@ class Project:
     async def replace(self, replicas: int) -> None:
         """The way to replace containers with Compose alone."""
         await self.compose("up", "--detach", "--force-recreate", "--no-deps", "--scale", f"web={replicas}", "web")
+
+
+class Peer(System):
+    """A peer that is scaled with Compose alone."""
+
+    def __init__(self, engine: Engine, made: Project, entry: int) -> None:
+        super().__init__(engine, made.name, entry)
+        self.made = made
+
+    def gone(self, seen: str, before: str, address: str) -> bool:  # noqa: ARG002
+        return f"{address}:80" not in seen
+
+    async def scale(self, replicas: int) -> None:
+        await self.made.scale(replicas)
+
+    async def replace(self) -> None:
+        await self.made.replace(len(self.engine.all_of_service(self.project, "web")))
 
 
 @asynccontextmanager

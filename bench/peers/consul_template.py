@@ -15,9 +15,9 @@ from ruamel.yaml import YAML
 
 from bench.asking import Watch, first_answer
 from bench.ours import stack
-from bench.peers.compose import TOOLS, Project, project
+from bench.peers.compose import TOOLS, Peer, project
 from bench.running import Engine, Failed, Missing, run
-from bench.system import Part, System
+from bench.system import Part
 
 MODULE = "github.com/hashicorp/consul-template@v0.41.1"
 # Every line of it is what its README and nginx's beginner's guide give; /backends tells what the running nginx has.
@@ -44,28 +44,15 @@ exec consul-template -consul-addr consul-agent:8500 \\
 """
 
 
-class ConsulTemplate(System):
+class ConsulTemplate(Peer):
     """Our rendered stack with the balancer replaced."""
 
     name = "consul-template + nginx"
     leaves = "a list in the running nginx's config, over fresh connections"
     parts = (Part("consul-template", "lb", "consul-template"),)
 
-    def __init__(self, engine: Engine, made: Project, entry: int) -> None:
-        super().__init__(engine, made.name, entry)
-        self._compose = made
-
     def watch(self) -> Watch:
         return Watch(self.entry, "/backends")
-
-    def gone(self, seen: str, before: str, address: str) -> bool:  # noqa: ARG002
-        return f"{address}:80" not in seen
-
-    async def scale(self, replicas: int) -> None:
-        await self._compose.scale(replicas)
-
-    async def replace(self) -> None:
-        await self._compose.replace(len(self.engine.all_of_service(self.project, "web")))
 
 
 @asynccontextmanager

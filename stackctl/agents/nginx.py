@@ -13,22 +13,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from stackctl.agents.workers import Worker, worker_of
 from stackctl.domain.balancer import RunningConfig, Target
 from stackctl.errors import StackctlError
 from stackctl.probing.wire import target_from_json, target_to_json
 from stackctl.rendering.nginx import STATUS_PORT, RenderedConfig
 
-SHUTTING_DOWN = "worker process is shutting down"
 KEPT_REVISIONS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Worker:
-    """One worker process of the running nginx."""
-
-    pid: int
-    shutting_down: bool
-    started: float  # seconds since boot, as the kernel counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +107,14 @@ class Nginx:
 
     def workers(self) -> tuple[Worker, ...]:
         """The worker processes, of every generation that still lives."""
-        master, found = self.master(), []
+        master, ticks, found = self.master(), os.sysconf("SC_CLK_TCK"), []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                    title = (entry / "cmdline").read_bytes().decode(errors="replace")
-                    if int(fields[1]) == master and "worker process" in title:
-                        started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
-                        found.append(Worker(int(entry.name), SHUTTING_DOWN in title, started))
-        return tuple(found)
+                    stat, title = (entry / "stat").read_text(), (entry / "cmdline").read_bytes()
+                    words = title.decode(errors="replace")
+                    found.append(worker_of(int(entry.name), stat, words, master=master, ticks=ticks))
+        return tuple(filter(None, found))
 
     async def test(self, rendered: RenderedConfig) -> Path:
         """The candidate's file; raises `StackctlError` with nginx's words, and the line, where it is refused."""

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stackctl.app.observing import Observer
+from stackctl.app.waiting import left_after
 from stackctl.domain.catalog import CatalogEntry
 from stackctl.domain.instance import Instance
-from stackctl.domain.observation import Observation
 from stackctl.errors import NotConverged, StackctlError, Unreachable
 from stackctl.ports import Progress
 from stackctl.verifying.drained import Leaving, still_served, still_working
 
 CONFIRM = 15.0  # seconds for every balancer to confirm a revision without the instances
-PACE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +61,29 @@ async def _mark(observer: Observer, victims: Sequence[Victim], marked: list[Cata
     reasons = {victim.instance.id: victim.cause for victim in victims}
     for entry in (e for catalog in seen.catalogs.values() for e in catalog.entries if e.id in reasons):
         marked.append(entry)
-        await observer.maintain(entry, reasons[entry.id])
+        await observer.maintain(entry, reasons[entry.id], seen.engine)
 
 
 async def confirmed(observer: Observer, leaving: Leaving) -> None:
     """Wait until no balancer serves them any more; raises `NotConverged` where one goes on."""
-    deadline = time.monotonic() + CONFIRM
-    while names := still_served(leaving, await observer.observe(with_traffic=False)):
-        if time.monotonic() > deadline:
-            raise NotConverged(
-                "drain-unconfirmed",
-                f"after {CONFIRM:g} s {'; '.join(names)}",
-                hint="nothing was stopped; see stackctl status for the balancer's agent",
-            )
-        await asyncio.sleep(PACE)
+
+    async def serving() -> list[str]:
+        return still_served(leaving, await observer.observe(with_traffic=False))
+
+    if names := await left_after(CONFIRM, serving):
+        raise NotConverged(
+            "drain-unconfirmed",
+            f"after {CONFIRM:g} s {'; '.join(names)}",
+            hint="nothing was stopped; see stackctl status for the balancer's agent",
+        )
 
 
 async def _finished(observer: Observer, leaving: Leaving, grace: float, progress: Progress) -> None:
-    deadline = time.monotonic() + grace
-    seen: Observation = await observer.observe(with_traffic=False)
-    while work := still_working(leaving, seen):
-        if time.monotonic() > deadline:
-            if grace:
-                progress.warn(f"the grace of {grace:g} s is over, cutting: {'; '.join(work)}")
-            return
-        await asyncio.sleep(PACE)
-        seen = await observer.observe(with_traffic=False)
+    async def working() -> list[str]:
+        return still_working(leaving, await observer.observe(with_traffic=False))
+
+    if (work := await left_after(grace, working)) and grace:
+        progress.warn(f"the grace of {grace:g} s is over, cutting: {'; '.join(work)}")
 
 
 async def _stop(observer: Observer, victim: Victim, progress: Progress) -> None:

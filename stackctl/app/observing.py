@@ -54,7 +54,7 @@ class Observer:
         engine = await asyncio.to_thread(self.engine.observe)
         balancers = running_balancers(engine)
         seen, (catalogs, lost, weakened) = await asyncio.gather(
-            asyncio.gather(*(self._balancer(instance) for instance in balancers)), self._registry()
+            asyncio.gather(*(self._balancer(instance) for instance in balancers)), self._registry(engine)
         )
         observation = identified(Observation(at, engine, catalogs, lost, weakened, tuple(seen)))
         registered = {entry.id for catalog in catalogs.values() for entry in catalog.entries}
@@ -84,19 +84,20 @@ class Observer:
         found = {data["service"]: catalog_from_json(data) for data in answer["catalogs"]}
         return identified(Observation(0.0, engine, found)).catalogs
 
-    async def ask(self, question: str, *, node: str = "", **words: Any) -> Any:
+    async def ask(self, question: str, *, node: str = "", engine: EngineState | None = None, **words: Any) -> Any:
         """A question that any balancer's probe can answer; raises `Unreachable` where none can.
 
         With `node` it is asked there, of the registrator's probe: what an agent of the registry holds is changed by
-        that agent only, and a registrator knows which one is its own node's.
+        that agent only, and a registrator knows which one is its own node's. `engine` is what was just observed, for
+        who asks much at once.
         """
-        engine = await asyncio.to_thread(self.engine.observe)
+        seen = engine or await asyncio.to_thread(self.engine.observe)
         lost = Unreachable(
             "no-balancer", "no balancer runs, through which the stack could be asked", hint="stackctl up"
         )
-        there = [i for i in engine.instances if i.node == node and i.role in PROBED and i.state == "running"]
+        there = [i for i in seen.instances if i.node == node and i.role in PROBED and i.state == "running"]
         for instance in (
-            sorted(there, key=lambda i: i.role, reverse=True) if node and there else running_balancers(engine)
+            sorted(there, key=lambda i: i.role, reverse=True) if node and there else running_balancers(seen)
         ):
             try:
                 return await (await self._probe(instance)).ask(question, **words)
@@ -112,9 +113,9 @@ class Observer:
         for instance in (instance for instance in running_balancers(engine) if instance.id == id):
             await (await self._probe(instance)).ask("tell", settings=settings)
 
-    async def maintain(self, entry: CatalogEntry, reason: str | None) -> None:
+    async def maintain(self, entry: CatalogEntry, reason: str | None, engine: EngineState | None = None) -> None:
         """Set or lift the drain mark of a registration; raises `Unreachable` where the registry can't be told."""
-        await self.ask("maintain", node=entry.holder, registration=entry.registration, reason=reason)
+        await self.ask("maintain", node=entry.holder, engine=engine, registration=entry.registration, reason=reason)
 
     async def deregister(self, entry: CatalogEntry) -> None:
         """Remove a registration; raises `Unreachable` where the registry can't be told."""
@@ -133,9 +134,9 @@ class Observer:
         except StackctlError as error:
             return BalancerSeen(instance.id, unreachable=error.message)
 
-    async def _registry(self) -> tuple[dict[str, Catalog], str, tuple[str, ...]]:
+    async def _registry(self, engine: EngineState) -> tuple[dict[str, Catalog], str, tuple[str, ...]]:
         try:
-            answer = await self.ask("registry", services=self._services)
+            answer = await self.ask("registry", engine=engine, services=self._services)
         except Unreachable as error:
             return {}, error.message, ()
         catalogs = [catalog_from_json(data) for data in answer["catalogs"]]
@@ -146,7 +147,7 @@ class Observer:
         if not self._resolver or not self._named:
             return seen
         try:
-            answers = await self.ask("dns", services=self._named, server=self._resolver)
+            answers = await self.ask("dns", engine=seen.engine, services=self._named, server=self._resolver)
         except Unreachable as error:
             lost = Resolved(lost=error.message)
             return replace(seen, resolved=dict.fromkeys(self._named, lost))

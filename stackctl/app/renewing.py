@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable
 
 from stackctl.app.observing import Observer
+from stackctl.app.waiting import left_after
 from stackctl.domain.desired import Desired
 from stackctl.domain.plan import Operation, Plan
 from stackctl.errors import NotConverged
@@ -14,7 +14,6 @@ from stackctl.planning.entry import BALANCER, routed_services
 from stackctl.verifying.following import behind
 
 READY = 60.0  # seconds for a part that was made
-PACE = 0.1
 
 
 async def renew_parts(observer: Observer, plan: Plan, desired: Desired) -> None:
@@ -45,15 +44,12 @@ async def _renew(observer: Observer, operations: Iterable[Operation], desired: D
 
 
 async def _serves_again(observer: Observer, id: str) -> None:
-    deadline = time.monotonic() + READY
-    while lacking := await _lacking(observer, id):
-        if time.monotonic() > deadline:
-            raise NotConverged(
-                "part-not-ready",
-                f"after {READY:g} s {id} does not serve: {lacking}",
-                hint="what was to follow stays as it was; see stackctl status",
-            )
-        await asyncio.sleep(PACE)
+    if lacking := await left_after(READY, lambda: _lacking(observer, id)):
+        raise NotConverged(
+            "part-not-ready",
+            f"after {READY:g} s {id} does not serve: {lacking}",
+            hint="what was to follow stays as it was; see stackctl status",
+        )
 
 
 async def _lacking(observer: Observer, id: str) -> str:

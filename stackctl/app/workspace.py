@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import shutil
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from stackctl.app.locking import locked
 from stackctl.domain.deployed import Canary, Deployed
 from stackctl.domain.stack import ImageSource
-from stackctl.errors import StackctlError
 
 T = TypeVar("T")
 KEPT = "previous"  # the folder of the files that an unfinished change started from
@@ -115,29 +113,9 @@ class Workspace:
         with contextlib.suppress(OSError):
             self.folder.parent.rmdir()
 
-    @contextlib.contextmanager
-    def lock(self, command: str) -> Iterator[None]:
-        """One changing command a stack; raises `StackctlError` (`stack-locked`) naming the holder.
-
-        The kernel lets go of the lock with the process, however that ends, so that nothing is left to clean up.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                holder = file.read().strip() or "another command"
-                raise StackctlError(
-                    "stack-locked",
-                    f"{holder} works on this stack",
-                    where=str(self.folder),
-                    hint="wait for it to end, or end it; the lock goes with it",
-                ) from None
-            file.truncate(0)
-            file.write(f"`stackctl {command}` (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
-            file.flush()
-            yield
+    def lock(self, command: str) -> AbstractContextManager[None]:
+        """One changing command a stack; raises `StackctlError` (`stack-locked`) naming the holder."""
+        return locked(self.folder / "lock", command, "stack")
 
 
 def deployed_from_json(data: Mapping[str, Any]) -> Deployed:

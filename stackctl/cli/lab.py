@@ -10,7 +10,7 @@ from stackctl.cli.display import progress as display
 from stackctl.cli.options import Duration, formatted, images_option, talking, verbose_option, yes_option
 
 if TYPE_CHECKING:
-    from stackctl.domain.lab import Cut, Lab
+    from stackctl.domain.lab import Lab
 
 
 class LabName(click.ParamType):  # type: ignore[type-arg]
@@ -118,8 +118,7 @@ def start(number: int, name: str, timeout: float, progress: str, quiet: bool) ->
 def partition(number: int, name: str, wholly: bool, progress: str, quiet: bool) -> None:
     from stackctl.app import lab
 
-    cut: Cut = "all" if wholly else "most"
-    lab.cut(name, number, cut, display(progress, quiet))  # type: ignore[arg-type]
+    lab.partition(name, number, display(progress, quiet), wholly=wholly)  # type: ignore[arg-type]
 
 
 @command.command(help="Bring node N back to the network.")
@@ -129,7 +128,7 @@ def partition(number: int, name: str, wholly: bool, progress: str, quiet: bool) 
 def heal(number: int, name: str, progress: str, quiet: bool) -> None:
     from stackctl.app import lab
 
-    lab.cut(name, number, "none", display(progress, quiet))  # type: ignore[arg-type]
+    lab.heal(name, number, display(progress, quiet))  # type: ignore[arg-type]
 
 
 @command.command(

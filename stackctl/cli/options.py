@@ -92,6 +92,11 @@ images_option = click.option(
 )
 
 
+engine_option = click.option(
+    "--engine", type=click.Choice(("compose", "swarm", "hosts")), help="Instead of the spec's engine."
+)
+
+
 def open_project(
     context: click.Context, stack: str | None, mode: str = "auto", quiet: bool = False, engine: str | None = None
 ) -> Project:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from stackctl.cli.options import (
+    engine_option,
     formatted,
     images_option,
     open_project,
@@ -18,7 +19,7 @@ from stackctl.cli.outcome import show_dry_run, show_result
 
 @click.command(help="Render, build or find images, launch what is missing, and wait until converged.")
 @stack_argument
-@click.option("--engine", type=click.Choice(("compose", "swarm", "hosts")), help="Instead of the spec's engine.")
+@engine_option
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 @waiting_options
 @images_option

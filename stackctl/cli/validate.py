@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import click
 
-from stackctl.cli.options import formatted, open_project, stack_argument, talking
+from stackctl.cli.options import engine_option, formatted, open_project, stack_argument, talking
 
 
 @click.command(help="Check a spec: file, line and column of everything that is wrong. Needs no engine.")
 @stack_argument
+@engine_option
 @formatted
 @talking
 @click.pass_context
-def command(context: click.Context, stack: str | None, format_: str, progress: str, quiet: bool) -> None:
+def command(
+    context: click.Context, stack: str | None, engine: str | None, format_: str, progress: str, quiet: bool
+) -> None:
     from stackctl.errors import SpecError
     from stackctl.report.json import document
 
     try:
-        project = open_project(context, stack, progress, quiet)
+        project = open_project(context, stack, progress, quiet, engine)
     except SpecError as error:
         if format_ == "json":
             problems = [

@@ -106,6 +106,11 @@ def context_client(name: str, timeout: float) -> docker.DockerClient | None:
     return client
 
 
+def own_file(name: str) -> Path:
+    """A file of stackctl's own in the account's folder for the command, beside the contexts."""
+    return _folder() / "stackctl" / name
+
+
 def _folder() -> Path:
     folder = os.environ.get("DOCKER_CONFIG")
     return Path(folder) if folder else Path.home() / ".docker"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stackctl.errors import Problem
@@ -34,6 +34,32 @@ class Document:
         value = self.get(*path)
         return value if isinstance(value, dict) else {}
 
+    def under(self, over: Document) -> Document:
+        """This document with another one's values: mappings are merged, anything else takes the place of what was
+        here."""
+        instead = {path for path in over.values if not (_is_mapping(self.data, path) and _is_mapping(over.data, path))}
+
+        def stays(path: KeyPath) -> bool:
+            return not any(path[:length] in instead for length in range(1, len(path) + 1))
+
+        def there(place: Place) -> Place:
+            return place._replace(file=over.file)
+
+        def placed(own: Mapping[KeyPath, Place], others: Mapping[KeyPath, Place]) -> Mapping[KeyPath, Place]:
+            kept = {path: place for path, place in own.items() if stays(path)}
+            return {path: there(place) for path, place in others.items()} | kept
+
+        return replace(
+            self,
+            data=_merged(self.data, over.data),
+            keys=placed(self.keys, over.keys),
+            values=placed(self.values, over.values),
+            findings=(
+                *(finding for finding in self.findings if stays(finding.path)),
+                *(replace(finding, place=finding.place and there(finding.place)) for finding in over.findings),
+            ),
+        )
+
     def place(self, finding: Finding) -> Place:
         """Where to point; what is missing is shown at the key that should hold it."""
         if finding.place:
@@ -53,10 +79,26 @@ class Document:
         for finding in every:
             if finding.path not in misspelt:
                 first.setdefault((finding.path, finding.place), finding)
-        placed = sorted(((self.place(f), f) for f in first.values()), key=lambda pair: pair[0])
+        placed = sorted(((self.place(f), f) for f in first.values()), key=lambda pair: (pair[0].file, pair[0]))
         listed = (
-            Problem(f"{self.file}:{place.line}:{place.column}", dotted(f.path), f.message, f.hint)
+            Problem(f"{place.file or self.file}:{place.line}:{place.column}", dotted(f.path), f.message, f.hint)
             for place, f in placed
         )
         # What is wrong in an anchor is wrong at each of its aliases, at the same place in the same words.
         return tuple({(problem.where, problem.message): problem for problem in listed}.values())
+
+
+def _is_mapping(data: Any, path: KeyPath) -> bool:
+    for step in path:
+        if not isinstance(data, dict) or step not in data:
+            return False
+        data = data[step]
+    return isinstance(data, dict)
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    result = dict(under)
+    for key, value in over.items():
+        below = under.get(key)
+        result[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result

@@ -11,10 +11,11 @@ KeyPath = tuple[str | int, ...]
 
 
 class Place(NamedTuple):
-    """A line and a column, both from 1."""
+    """A line and a column, both from 1; the file is named where it is not the document's own."""
 
     line: int
     column: int
+    file: str = ""
 
 
 class Wrong(ValueError):

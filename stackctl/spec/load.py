@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
-from stackctl.domain.stack import Stack
+from stackctl.domain.stack import EngineKind, Stack
 from stackctl.errors import SpecError
 from stackctl.spec.clashes import clashes
 from stackctl.spec.consistency import inconsistent
-from stackctl.spec.environment import variables
+from stackctl.spec.document import Document
+from stackctl.spec.environment import Variables, variables
 from stackctl.spec.files import read_files
 from stackctl.spec.labels import label_clashes
 from stackctl.spec.machines import machine_findings
@@ -30,13 +32,10 @@ class Loaded:
 
 
 def load(path: Path, environ: Mapping[str, str], engine: str = "") -> Loaded:
-    """The stack that the file describes; messages name the file as `path` does. `engine` takes the place of the
-    spec's."""
-    text = read_text(path)
+    """The stack that the file describes, together with the one beside it for its engine; messages name the files as
+    `path` does. `engine` takes the place of the spec's."""
     known = variables(path.parent, environ)
-    document = read(text, str(path), known.substitute)
-    if engine:
-        document = replace(document, data={**document.data, "engine": engine})
+    document = _with_engine(read(read_text(path), str(path), known.substitute), path, engine, known)
     spec, findings = validate(document.data)
     files, flaws = read_files(document, path.parent)
     problems = document.problems(
@@ -56,3 +55,13 @@ def load(path: Path, environ: Mapping[str, str], engine: str = "") -> Loaded:
     if clashing := document.problems(label_clashes(stack)):
         raise SpecError(clashing)
     return Loaded(stack, (*known.warnings, *unsaid(stack)))
+
+
+def _with_engine(document: Document, path: Path, asked: str, known: Variables) -> Document:
+    """The document for the engine that is asked for, else its own: `stack.hosts.yaml` beside `stack.yaml` says what is
+    different on the engine `hosts`."""
+    engine = asked or document.get("engine", default="compose")
+    beside = path.with_name(f"{path.stem}.{engine}{path.suffix}")
+    if engine in get_args(EngineKind) and beside.is_file():
+        document = document.under(read(read_text(beside), str(beside), known.substitute))
+    return replace(document, data={**document.data, "engine": asked}) if asked else document

@@ -96,6 +96,14 @@ def _span(seconds: float) -> str:
     return f"{seconds / _UNITS[unit]:g}{unit}"
 
 
+def _written(value: object, pattern: str, what: str, hint: str) -> str:
+    """A text that is written as a pattern says."""
+    found = text(value)
+    if not re.fullmatch(pattern, found):
+        raise Wrong(f"{shown(found)} is no {what}", hint)
+    return found
+
+
 def label(value: object, longest: int) -> str:
     """A DNS label."""
     name = text(value)
@@ -124,18 +132,12 @@ def dns_name(value: object) -> str:
 
 def context(value: object) -> str:
     """A Docker context's name."""
-    name = text(value)
-    if not re.fullmatch(CONTEXT, name):
-        raise Wrong(f"{shown(name)} is no name of a Docker context", "`docker context ls` lists them")
-    return name
+    return _written(value, CONTEXT, "name of a Docker context", "`docker context ls` lists them")
 
 
 def engine_url(value: object) -> str:
     """Where an engine listens."""
-    url = text(value)
-    if not re.fullmatch(ENGINE_URL, url):
-        raise Wrong(f"{shown(url)} is no address of an engine", "as in ssh://user@machine or tcp://192.0.2.7:2376")
-    return url
+    return _written(value, ENGINE_URL, "address of an engine", "as in ssh://user@machine or tcp://192.0.2.7:2376")
 
 
 def address(value: object) -> str:
@@ -189,26 +191,17 @@ def dns(value: object) -> bool | str:
 
 def key_prefix(value: object) -> str:
     """What keys begin with."""
-    prefix = text(value)
-    if not re.fullmatch(KEY_PREFIX, prefix):
-        raise Wrong(f"{shown(prefix)} is no prefix of keys", "as in /work")
-    return prefix
+    return _written(value, KEY_PREFIX, "prefix of keys", "as in /work")
 
 
 def file_name(value: object) -> str:
     """A plain name of a file."""
-    name = text(value)
-    if not re.fullmatch(FILE_NAME, name):
-        raise Wrong(f"{shown(name)} is no plain name of a file", "as in upstreams.conf")
-    return name
+    return _written(value, FILE_NAME, "plain name of a file", "as in upstreams.conf")
 
 
 def keys(value: object) -> str:
     """A prefix of keys in the registry."""
-    prefix = text(value)
-    if not re.fullmatch(KEYS, prefix):
-        raise Wrong(f"{shown(prefix)} is no prefix of keys", "as in config/app")
-    return prefix
+    return _written(value, KEYS, "prefix of keys", "as in config/app")
 
 
 def command(value: object) -> str:

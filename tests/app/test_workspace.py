@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from stackctl.app.workspace import Workspace
-from stackctl.errors import StackctlError
 
 
 def test_files(tmp_path: Path) -> None:
@@ -30,24 +27,6 @@ def test_damaged_manifest(tmp_path: Path, text: str) -> None:
     """A manifest that nobody can read is as none."""
     (tmp_path / "manifest.json").write_text(text)
     assert Workspace(tmp_path).replicas() == {}
-
-
-def test_lock_goes_with_its_holder(tmp_path: Path) -> None:
-    """Another process is named while it holds the lock; after it was killed, the lock is free."""
-    code = (
-        "import sys, pathlib; from stackctl.app.workspace import Workspace\n"
-        f"with Workspace(pathlib.Path({str(tmp_path)!r})).lock('scale'):\n"
-        "    print('held', flush=True); sys.stdin.read()"
-    )
-    holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    with pytest.raises(StackctlError, match=f"`stackctl scale` .process {holder.pid}"), Workspace(tmp_path).lock("up"):
-        pass
-    holder.kill()
-    holder.wait()
-    with Workspace(tmp_path).lock("up"):
-        pass
 
 
 def test_the_engine_of_the_last_launch(tmp_path: Path) -> None:

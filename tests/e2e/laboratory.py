@@ -15,6 +15,17 @@ import docker
 from stackctl.engine.client import docker_cli
 from tests.e2e.scenario import Result, run
 
+# The service that stacks on several machines have in common: a spec's `services` begin with it.
+WEB = """\
+  web:
+    image: whoami
+    port: 80
+    replicas: 3
+    route: /
+    check: {http: /healthz}
+    stop_grace: 10s
+"""
+
 
 @dataclass(frozen=True)
 class Lab:
@@ -61,11 +72,11 @@ class Lab:
 
 
 @contextmanager
-def laboratory(folder: Path, count: int) -> Iterator[Lab]:
+def laboratory(folder: Path, count: int, *words: str) -> Iterator[Lab]:
     """A lab of so many nodes; whatever becomes of it, nothing of it is left."""
     own = Lab(f"e2e-{uuid.uuid4().hex[:6]}", folder)
     try:
-        own.stackctl("up", str(count))
+        own.stackctl("up", str(count), *words)
         yield own
     finally:
         own.stackctl("down")

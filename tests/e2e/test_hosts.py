@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from bench.load import Report
-from tests.e2e.laboratory import Lab, laboratory
+from tests.e2e.laboratory import WEB, Lab, laboratory
 from tests.e2e.loading import loaded_at
 from tests.e2e.scenario import Result, eventually, run
 
@@ -29,14 +31,7 @@ registry:
   consul: {{servers: 3, dns: true}}
 balancer: {{replicas: 2, http: 9080, response_timeout: 2s}}
 services:
-  web:
-    image: whoami
-    port: 80
-    replicas: 3
-    route: /
-    check: {{http: /healthz}}
-    stop_grace: 10s
-  echo: {{image: echo, port: 9999, replicas: 2, route: "tcp:9999"}}
+{web}  echo: {{image: echo, port: 9999, replicas: 2, route: "tcp:9999"}}
   back:
     image: backend
     port: 8081
@@ -103,7 +98,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Three machines and a stack on them, up and proven, shared by the module in the order of its tests."""
     with laboratory(tmp_path_factory.mktemp("hosts"), 3) as lab:
         own = Cluster(f"e2e-{uuid.uuid4().hex[:6]}", lab)
-        (lab.folder / "stack.yaml").write_text(SPEC.format(name=own.name, lab=lab.context(1)[:-2]))
+        (lab.folder / "stack.yaml").write_text(SPEC.format(name=own.name, lab=lab.context(1)[:-2], web=WEB))
         own.stackctl("up")
         yield own
 
@@ -221,3 +216,33 @@ def test_down_names_what_it_could_not_remove(cluster: Cluster) -> None:
     cluster.lab.stackctl("start", "3")
     assert cluster.stackctl("down", "--volumes").stdout == f"{cluster.name} is down\n"
     assert cluster.leftovers() == []
+
+
+def test_a_bundled_stack_on_its_three_machines(cluster: Cluster) -> None:
+    """What hospital is on one machine it is on three: by name, by port and inside, through each balancer."""
+    own = Cluster("hospital", cluster.lab)
+
+    def stackctl(*words: str) -> Result:
+        result = run(*words, cwd=cluster.lab.folder, timeout=300, LAB=cluster.lab.context(1)[:-2])
+        assert result.code == 0, result
+        return result
+
+    try:
+        stackctl("up", "hospital", "--engine", "hosts")
+        services = {s["name"]: s["layers"] for s in stackctl("verify", "hospital", "--format", "json").json["services"]}
+        for service in ("httpfront", "tcpfront-9999"):
+            ways = services[service]["traffic"]
+            assert sum(way.startswith("entry ") for way in ways) == 2
+            assert {"one-lb-1", "two-lb-1"} <= {way.removeprefix("hospital-") for way in ways}
+        for node in ("one", "two"):
+            with socket.create_connection((cluster.address(node), 9999), 5) as device:
+                device.sendall(b"hello\n")
+                assert device.makefile().readline().endswith(": hello\n")
+            front = urllib.request.Request(
+                f"http://{cluster.address(node)}:8060/", headers={"Host": "httpfront.example.test"}
+            )
+            with urllib.request.urlopen(front, timeout=5) as page:
+                assert b"this is httpbackendservice, version: v1.0.0" in page.read()
+    finally:
+        stackctl("down", "hospital", "--volumes")
+    assert own.leftovers() == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 
@@ -11,7 +13,7 @@ import pytest
 
 from stackctl.engine.client import docker_cli
 from tests.e2e.laboratory import Lab, laboratory
-from tests.e2e.scenario import eventually, run
+from tests.e2e.scenario import STACKCTL, eventually, run
 
 pytestmark = pytest.mark.engine
 
@@ -157,6 +159,28 @@ def test_swarm_across_nodes_and_a_partition(lab: Lab) -> None:
     assert (lab.nodes()[1]["condition"], lab.nodes()[1]["cut"]) == ("silent", "all")
     lab.stackctl("heal", "2")
     assert (lab.nodes()[1]["condition"], lab.nodes()[1]["cut"]) == ("ready", "none")
+
+
+def test_one_command_at_a_time(lab: Lab) -> None:
+    """While a command waits for a node's engine, another one on this lab is told who works there and does nothing."""
+    row = next(
+        row for row in docker.from_env().containers.get(lab.context(2)).top()["Processes"] if "dockerd" in row[-1]
+    )
+    engine = int(row[1])
+    os.kill(engine, signal.SIGSTOP)
+    try:
+        first = subprocess.Popen(
+            [*STACKCTL, "lab", "up", "3", "--name", lab.name], stderr=subprocess.PIPE, text=True, cwd=lab.folder
+        )
+        heal = ("lab", "heal", "1", "--name", lab.name)  # nothing is cut: it changes nothing, whoever is first
+        eventually(lambda: "error[lab-locked]" in run(*heal, cwd=lab.folder).stderr, "the first command to begin")
+        refused = lab.stackctl("stop", "1", code=1).stderr
+        assert f"`stackctl lab up` (process {first.pid}" in refused
+    finally:
+        os.kill(engine, signal.SIGCONT)
+    assert first.wait(timeout=60) == 0, first.stderr.read() if first.stderr else ""
+    assert [node["condition"] for node in lab.nodes()] == ["ready", "ready", "ready"]
+    lab.stackctl("heal", "1")
 
 
 def test_contexts_come_back(lab: Lab) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from bench.load import Report
 from stackctl.domain.image import BASE
+from tests.e2e.laboratory import WEB, Lab, laboratory
 from tests.e2e.loading import loaded_at
 from tests.e2e.scenario import Result, eventually, run
-from tests.e2e.test_lab import Lab
 
 pytestmark = pytest.mark.engine
 
@@ -28,14 +28,7 @@ balancer:
   replicas: 2
   http: {port}
 services:
-  web:
-    image: whoami
-    port: 80
-    replicas: 3
-    route: /
-    check: {{http: /healthz}}
-    stop_grace: 10s
-  published:
+{web}  published:
     image: whoami
     port: 80
     replicas: 2
@@ -95,17 +88,12 @@ class Swarm:
 @pytest.fixture(scope="module")
 def swarm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swarm]:
     """The stack up and proven, shared by the module in the order of its tests; nothing of the lab is left."""
-    lab = Lab(f"e2e-{uuid.uuid4().hex[:6]}", tmp_path_factory.mktemp("swarm"))
-    try:
-        lab.stackctl("up", "3", "--swarm")
+    with laboratory(tmp_path_factory.mktemp("swarm"), 3, "--swarm") as lab:
         addresses = tuple(str(node["address"]) for node in lab.nodes())
         own = Swarm(f"e2e-{uuid.uuid4().hex[:6]}", lab, addresses)
-        (lab.folder / "stack.yaml").write_text(SPEC.format(name=own.name, port=PORT))
+        (lab.folder / "stack.yaml").write_text(SPEC.format(name=own.name, port=PORT, web=WEB))
         own.stackctl("up", timeout=400)
         yield own
-    finally:
-        lab.stackctl("down")
-        assert lab.leftovers() == []
 
 
 def test_proven_through_each_balancer(swarm: Swarm) -> None:

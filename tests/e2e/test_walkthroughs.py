@@ -30,7 +30,7 @@ def walk(request: pytest.FixtureRequest) -> Iterator[Scenario]:
     own.clean()
     yield own
     own.clean()
-    if "stackctl lab up" in request.param.read_text():
+    if "stackctl lab up" in request.param.read_text():  # with all that still ran there
         run("lab", "down", "--name", folder.name, cwd=folder)
 
 
