@@ -91,7 +91,7 @@ class Observer:
         that agent only, and a registrator knows which one is its own node's. `engine` is what was just observed, for
         who asks much at once.
         """
-        seen = engine or await asyncio.to_thread(self.engine.observe)
+        seen = await asyncio.to_thread(self.engine.observe) if engine is None else engine
         lost = Unreachable(
             "no-balancer", "no balancer runs, through which the stack could be asked", hint="stackctl up"
         )
