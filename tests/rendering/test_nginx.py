@@ -41,6 +41,13 @@ def test_one_service() -> None:
     golden("nginx/one-service.conf", rendered(settings(WEB), backends(1, 2, 3)).text)
 
 
+@pytest.mark.parametrize(("servers", "size"), [(3, 256), (127, 256), (128, 512), (1000, 2048), (5000, 10240)])
+def test_the_zone_grows_with_its_servers(servers: int, size: int) -> None:
+    """Each has room for two kilobytes, of which nginx takes less than one: in 256k it has none for 350 servers."""
+    members = {"web": tuple(Backend(f"shop-web-{n}", Endpoint("10.0.0.1", n)) for n in range(1, servers + 1))}
+    assert f"zone web {size}k;" in rendered(settings(WEB), members).text
+
+
 def test_all_routes() -> None:
     """Path and host routes beside each other, an empty service, and the status page."""
     members = {**backends(1), "admin": (Backend("shop-admin-1", Endpoint("2001:db8::1", 8080), 5),)}
