@@ -20,7 +20,7 @@ demo: venv engine ## start simple-web, scale it to three, prove it; it stays up
 	@scripts/demo
 
 test: lint engine ## lint, then every test: unit, engine, end to end
-	@$(BIN)/pytest
+	@$(BIN)/pytest --durations=30
 
 test-unit: venv ## the tests that need no Docker engine
 	@$(BIN)/pytest -m "not engine"

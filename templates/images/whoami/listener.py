@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-BACKLOG = 128  # connections that the kernel keeps for us until they are accepted
+BACKLOG = 1024  # connections that the kernel keeps for us until they are accepted: a busy second of them
 LAST_CALL = 10  # milliseconds, for connections that the kernel is just about to hand over
 GRACE = 0.1  # after SIGTERM, for what is on its way over connections that look idle
 
