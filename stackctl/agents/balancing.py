@@ -12,7 +12,7 @@
 A change is applied at once (leading edge). While nginx reloads, and while the bucket of reloads is empty, changes
 gather and become one config. A registry that does not answer changes nothing. One that has forgotten a service
 altogether is doubted while the instances still answer, for seconds at most: it may have been made anew, empty. One that
-knows them and calls none healthy is believed at once.
+knows them and calls none healthy is believed at once, unless it has not asked them since its agent was started.
 
 The spec's services are routed as it says. Any other is routed as its registrations ask; what somebody else has already
 (a path, a host, a port) it does not get.
@@ -43,7 +43,7 @@ from stackctl.agents.balancing_events import (
     Watch,
 )
 from stackctl.domain.balancer import Backend, BalancerSettings, RoutedService, Target, backends
-from stackctl.domain.catalog import Catalog, SetAside, servable
+from stackctl.domain.catalog import Catalog, SetAside, believed, servable
 from stackctl.domain.instance import DNS_LABEL
 from stackctl.domain.route import Route, route_of_registration
 
@@ -190,6 +190,7 @@ def _named(state: State, names: frozenset[str], at: float) -> tuple[State, tuple
 def _read(state: State, catalog: Catalog, at: float) -> tuple[State, tuple[Command, ...]]:
     name = catalog.service
     state = replace(state, registry_lost=_without(state.registry_lost, name))
+    catalog = believed(catalog, {backend.id for backend in state.members.get(name, ())})
     state = _routed(replace(state, set_aside={**state.set_aside, name: catalog.set_aside}), catalog)
     served = state.members.get(name, ())
     if catalog.entries or not served:

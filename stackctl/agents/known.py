@@ -8,7 +8,7 @@
 Only what was read is known: a name without its catalog is no empty service. A service that the registry has forgotten
 altogether keeps its instances for `DOUBT` seconds, and so does a file of an earlier agent while no service is named at
 all: the registry may have been made anew, empty. One that knows a service's instances and calls none healthy is
-believed at once.
+believed at once, unless it has not asked them since its agent was started.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from stackctl.domain.catalog import Catalog, CatalogEntry, Names, Values, servable
+from stackctl.domain.catalog import Catalog, CatalogEntry, Names, Values, believed, servable
 from stackctl.domain.instance import DNS_LABEL
 
 DOUBT = 10.0  # seconds in which a registrator writes again what a registry forgot
@@ -67,6 +67,7 @@ def told(known: Known, catalog: Catalog, at: float) -> Known:
     before = known.catalogs.get(name)
     if before and before.entries and not catalog.entries:
         return replace(known, doubted={name: at + DOUBT, **known.doubted})  # the first doubt counts
+    catalog = believed(catalog, {entry.id for entry in servable(before.entries)} if before else ())
     doubted = {service: end for service, end in known.doubted.items() if service != name}
     return _forget(replace(known, catalogs={**known.catalogs, name: catalog}, doubted=doubted))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from stackctl.domain.instance import Endpoint
@@ -60,7 +60,8 @@ class Registration:
 class CatalogEntry:
     """One registered instance as the registry returns it.
 
-    `passing` is about the instance's own checks; `node_alive` about the registry's agent that reports them;
+    `passing` is about the instance's own checks; `unasked` says that those which fail were not made yet since the
+    registry's agent was started; `node_alive` is about that agent, which reports them;
     `draining` is maintenance mode; `id` is the instance's id where stackctl registered it, else the registration's.
     `holder` is the registry's node that the registration lives on, where only that one can change it.
     """
@@ -78,6 +79,7 @@ class CatalogEntry:
     tags: tuple[str, ...] = ()
     meta: tuple[tuple[str, str], ...] = ()
     holder: str = ""
+    unasked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,16 @@ def passing(entries: Iterable[CatalogEntry]) -> tuple[CatalogEntry, ...]:
     """The entries that the registry calls healthy, by id: what the proof holds the engine against."""
     well = (e for e in entries if e.passing and e.node_alive and not e.draining and UDP_TAG not in e.tags)
     return tuple(sorted(well, key=lambda e: e.id))
+
+
+def believed(catalog: Catalog, served: Collection[str]) -> Catalog:
+    """The catalog, with what was served before (by id) still passing where nobody has asked it since.
+
+    A registry's agent that is started again calls every instance critical until it has made its checks, which takes
+    up to an interval: that says nothing about the instances. One that did not serve before has to pass first.
+    """
+    entries = (replace(e, passing=True) if e.unasked and e.id in served else e for e in catalog.entries)
+    return replace(catalog, entries=tuple(entries))
 
 
 def servable(entries: Iterable[CatalogEntry]) -> tuple[CatalogEntry, ...]:

@@ -33,6 +33,7 @@ def catalog_to_json(catalog: Catalog) -> Json:
                 "tags": list(entry.tags),
                 "meta": dict(entry.meta),
                 "holder": entry.holder,
+                "unasked": entry.unasked,
             }
             for entry in catalog.entries
         ],

@@ -27,6 +27,8 @@ from stackctl.domain.instance import SAFE_ID, Endpoint
 CHECK_META = "stackctl-check"
 OWN_META = frozenset({OWNER_META, INSTANCE_META, CHECK_META})
 NODE_MAINTENANCE = "_node_maintenance"
+# Checks that leave words about each result; a script need not.
+TALKING = frozenset({"http", "tcp", "grpc", "ttl"})
 MAX_WEIGHT = 256
 MAX_REASON = 200
 # Stands for an address that is none: the registration still holds its id.
@@ -61,6 +63,7 @@ def _entry(service: str, raw: Json) -> CatalogEntry:
     checks: list[Json] = raw.get("Checks") or []
     marks = [check for check in checks if check["CheckID"] == NODE_MAINTENANCE or _is_mark(check)]
     real = [check for check in checks if check not in marks]
+    failing = [check for check in real if check.get("ServiceID") and check["Status"] != "passing"]
     registration = own["ID"]
     return CatalogEntry(
         id=_safe(meta.get(INSTANCE_META) or registration),
@@ -68,7 +71,8 @@ def _entry(service: str, raw: Json) -> CatalogEntry:
         endpoint=Endpoint(own.get("Address") or raw["Node"]["Address"], own["Port"]),
         registration=_safe(registration),
         owner=meta.get(OWNER_META, ""),
-        passing=all(check["Status"] == "passing" for check in real if check.get("ServiceID")),
+        passing=not failing,
+        unasked=bool(failing) and all(_is_unasked(check) for check in failing),
         node_alive=all(check["Status"] == "passing" for check in real if not check.get("ServiceID")),
         draining=bool(marks),
         drain_reason=next((str(mark.get("Notes") or "")[:MAX_REASON] for mark in marks), ""),
@@ -81,6 +85,11 @@ def _entry(service: str, raw: Json) -> CatalogEntry:
 
 def _is_mark(check: Json) -> bool:
     return str(check["CheckID"]).startswith(MAINTENANCE_CHECK)
+
+
+def _is_unasked(check: Json) -> bool:
+    # An agent that is started again calls all checks critical that it finds on its disk, and has no result of theirs.
+    return check["Status"] == "critical" and check.get("Type") in TALKING and not check.get("Output")
 
 
 def _safe(id: str) -> str:

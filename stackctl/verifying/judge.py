@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from stackctl.domain.balancer import backends
-from stackctl.domain.catalog import Catalog, passing, servable
+from stackctl.domain.catalog import Catalog, CatalogEntry, passing, servable
 from stackctl.domain.instance import Endpoint, EngineState
 from stackctl.domain.observation import BalancerSeen, Observation, Resolved, Traffic
 from stackctl.domain.verdict import (
@@ -139,7 +139,7 @@ def _registry(
             elif id not in registered and fixed:
                 words.append(f"{id} is not in the list, which is fixed: nobody watches, so no waiting will help")
             elif id not in registered:
-                words.append(f"{id} is {'failing its check' if id in present else 'not registered'}")
+                words.append(f"{id} {_absence(present.get(id))}")
         words += [f"{id} is registered and no such instance serves" for id in difference.extra if id not in serving]
         return Divergence("registry", difference.missing, difference.extra, "; ".join(words + ill), lasting=fixed)
     if seen.weakened:
@@ -148,6 +148,12 @@ def _registry(
         reason = f"{parts} can't do their part in the registry yet: another loss would be the loss of all"
         return Divergence("registry", reason=reason)
     return None
+
+
+def _absence(entry: CatalogEntry | None) -> str:
+    if entry and entry.unasked:
+        return "was not asked yet by the registry's agent, which was started again"
+    return "is failing its check" if entry else "is not registered"
 
 
 def expected_weights(catalog: Catalog) -> Mapping[str, int]:

@@ -137,6 +137,23 @@ def test_lost_registry_agent_is_not_lost_instances() -> None:
     assert commands == []
 
 
+def test_restarted_registry_agent_has_not_asked_yet() -> None:
+    """Until its checks are made, who was served goes on, at what it registered last, and nobody new is let in."""
+    unasked = Catalog("web", tuple(replace(entry(n), passing=False, unasked=True) for n in (1, 3)))
+    state, _ = play(adopt(SETTINGS, Target()), read(1, 2), Applied(web(1, 2), 0.1))
+    state, commands = play(state, CatalogRead(unasked, 1.0))
+    assert commands == [Apply(web(1))]
+    failed = Catalog("web", (entry(1, passing=False), entry(3)))
+    assert play(state, Applied(web(1), 1.1), CatalogRead(failed, 2.0))[1] == [Apply(web(3))]
+
+
+def test_unasked_and_draining() -> None:
+    """Who is about to leave leaves, asked or not."""
+    state, _ = play(adopt(SETTINGS, Target()), read(1, 2), Applied(web(1, 2), 0.1))
+    leaving = replace(entry(1, draining=True), passing=False, unasked=True)
+    assert play(state, CatalogRead(Catalog("web", (leaving, entry(2))), 1.0))[1] == [Apply(web(2))]
+
+
 def test_restart_adopts_what_runs() -> None:
     """An agent that starts anew keeps the running config until the registry says otherwise."""
     state = adopt(SETTINGS, web(1, 2))

@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,14 @@ def test_unhealthy_is_believed() -> None:
     """A registry that knows the instances and calls none healthy has forgotten nothing."""
     state = told(full(), Catalog("web", (entry(1, passing=False),)), 1.0)
     assert state.services == {"web": ()} and not state.doubted
+
+
+def test_unasked_is_not_unhealthy() -> None:
+    """What the registry's agent has not asked since its start stays, and what was not there before waits."""
+    unasked = Catalog("web", tuple(replace(entry(n), passing=False, unasked=True) for n in (1, 2)))
+    state = told(full(), unasked, 1.0)
+    assert [e.id for e in state.services["web"]] == ["shop-web-1"]
+    assert told(state, Catalog("web", (entry(1, passing=False),)), 2.0).services == {"web": ()}
 
 
 def test_nobody_named_is_doubted_beside_a_file() -> None:

@@ -199,7 +199,7 @@ def run(*words: str, cwd: Path, timeout: float = 180.0, **environ: str) -> Resul
     return Result(command, done.returncode, done.stdout, done.stderr, time.monotonic() - began)
 
 
-def eventually(condition: Callable[[], object], what: str, *, timeout: float = 20.0) -> Any:
+def eventually(condition: Callable[[], object], what: str, *, timeout: float = 60.0) -> Any:
     """Wait until a condition is true and give its value; fails after `timeout` seconds naming what was waited for."""
     deadline, last = time.monotonic() + timeout, None
     while time.monotonic() < deadline:

@@ -170,6 +170,40 @@ def test_part_killed(three: Scenario, part: str) -> None:
     assert three.verify("--timeout", "60s")["converged"]
 
 
+def test_registry_agent_doubts_everybody(tmp_path: Path) -> None:
+    """Consul's agent, started again, calls all critical until it has asked them: the balancer waits for its checks."""
+    scenario = new_scenario(tmp_path, replicas=2)
+    scenario.spec.write_text(scenario.spec.read_text().replace("interval: 1s", "interval: 10s"))
+
+    def passing() -> int:
+        return len(scenario.consul("GET", "/v1/health/service/web?passing"))
+
+    def kill_and_wait() -> None:
+        began = scenario.container("consul-agent").attrs["State"]["StartedAt"]
+        os.kill(scenario.container("consul-agent").attrs["State"]["Pid"], signal.SIGKILL)
+        eventually(
+            lambda: scenario.container("consul-agent").attrs["State"]["StartedAt"] != began, "the agent to be back"
+        )
+        eventually(lambda: answered(passing) == 0, "it to doubt everybody")
+        assert "was not asked yet" in scenario.diverges("registry", missing=scenario.instances("web"))["reason"]
+        eventually(lambda: answered(passing) == 2, "it to have asked everybody")
+
+    try:
+        scenario.stackctl("up", timeout=600)
+        report = under_load(scenario, kill_and_wait, keep=False)
+        assert dict(report.reasons) == {}
+        assert scenario.verify("--timeout", "60s")["converged"]
+    finally:
+        scenario.clean()
+
+
+def answered(question: Callable[[], int]) -> int | None:
+    """What Consul says, or None while it says nothing."""
+    with contextlib.suppress(OSError):
+        return question()
+    return None
+
+
 def test_broken_candidate(three: Scenario) -> None:
     """What nginx refuses never runs: under load the last config goes on, also past an instance that dies meanwhile."""
     spec = three.spec.read_text()

@@ -120,7 +120,7 @@ def test_master_killed(running: Scenario) -> None:
 
     def kill_and_scale() -> None:
         running.container(old).kill()
-        eventually(lambda: master(running) not in ("", old), "another master", timeout=20)
+        eventually(lambda: master(running) not in ("", old), "another master")
         running.stackctl("scale", "webapp=4")
 
     report = under_load(running, kill_and_scale, keep=False, rate=200)

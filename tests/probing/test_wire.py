@@ -26,6 +26,7 @@ ENTRIES = st.builds(
     passing=st.booleans(),
     node_alive=st.booleans(),
     draining=st.booleans(),
+    unasked=st.booleans(),
     weight=st.integers(1, 256),
     tags=st.lists(TEXT, max_size=2).map(tuple),
 )

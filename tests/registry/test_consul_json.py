@@ -43,9 +43,9 @@ def answer(**changes: Any) -> dict[str, Any]:
     return {"Node": {"Address": "10.0.0.9"}, "Service": service | changes, "Checks": checks}
 
 
-def check(id: str, status: str, service: str = "") -> dict[str, Any]:
+def check(id: str, status: str, service: str = "", kind: str = "http", output: str = "asked") -> dict[str, Any]:
     """A check as Consul tells it; a node's without a service."""
-    return {"CheckID": id, "Status": status, "ServiceID": service}
+    return {"CheckID": id, "Status": status, "ServiceID": service, "Type": kind, "Output": output}
 
 
 def entry(raw: dict[str, Any]) -> CatalogEntry:
@@ -97,6 +97,24 @@ def test_checks(checks: list[Any], passing: bool, node_alive: bool, draining: bo
     """Own checks, the node's, and marks of maintenance are told apart."""
     found = entry({**answer(), "Checks": checks})
     assert (found.passing, found.node_alive, found.draining) == (passing, node_alive, draining)
+
+
+@pytest.mark.parametrize(
+    ("checks", "unasked"),
+    [
+        ([check("a", "critical", "web-1", output="")], True),
+        ([check("a", "critical", "web-1", kind="ttl", output=""), check("b", "passing", "web-1")], True),
+        ([check("a", "critical", "web-1", output=""), check("b", "critical", "web-1")], False),
+        ([check("a", "critical", "web-1", kind="script", output="")], False),
+        ([check("a", "warning", "web-1", output="")], False),
+        ([check("a", "passing", "web-1", output="")], False),
+        ([check("serfHealth", "critical", output="")], False),
+        ([check("_service_maintenance:web-1", "critical", "web-1", kind="maintenance", output="")], False),
+    ],
+)
+def test_unasked(checks: list[Any], unasked: bool) -> None:
+    """A check that fails without a word was not made yet, where it is of a kind that leaves words."""
+    assert entry({**answer(), "Checks": checks}).unasked == unasked
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,10 @@ def test_critical_and_set_aside() -> None:
     found = divergence(replace(observation(1, 2), catalogs={"web": failing}), 2)
     assert found is not None
     assert "shop-web-2 is failing its check" in found.reason
+    unasked = Catalog("web", (entry(1), replace(entry(2, passing=False), unasked=True)))
+    found = divergence(replace(observation(1, 2), catalogs={"web": unasked}), 2)
+    assert found is not None
+    assert "shop-web-2 was not asked yet" in found.reason
     aside = Catalog("web", (entry(1),), (SetAside("shop-web-2", "web", "the port is no number"),))
     found = divergence(replace(observation(1, 2), catalogs={"web": aside}), 2)
     assert found is not None
