@@ -17,6 +17,7 @@ from stackctl.domain.swarm import SwarmNode
 from stackctl.domain.wishes import GRACE_LABEL, REGISTER_LABEL, STOP_LABEL
 from stackctl.errors import UsageError
 from stackctl.planning import consul
+from stackctl.planning.entry import BALANCER
 from stackctl.planning.published import own_ports
 
 # The overlay is the first network of a task, the way out of its node the second.
@@ -104,6 +105,7 @@ def _service(stack: str, workload: Workload) -> Workload:
         told = {
             "STACKCTL_OWNER": f"{stack}/{HOSTNAME}",
             "STACKCTL_AGENT": consul.AGENT,
+            "STACKCTL_BALANCERS": f"tasks.{BALANCER}",
             "STACKCTL_HOST_IP": "node",
         }
         return replace(workload, environment={**workload.environment, **told}, health=AGENT_HEALTH)
