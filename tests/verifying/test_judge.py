@@ -15,6 +15,8 @@ from stackctl.domain.verdict import Divergence, Expectation, ExpectedService
 from stackctl.verifying.judge import desired_ids, judge
 from tests.building import backends, endpoint, entry, instance, observation, traffic
 
+LACKS = "DNS (A and SRV) does not answer with"
+
 
 def expectation(replicas: int = 3, *, routed: bool = True, registered: bool = True, balancers: int = 1) -> Expectation:
     return Expectation("shop", (ExpectedService("web", "web", replicas, registered, routed),), balancers)
