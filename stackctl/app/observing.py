@@ -143,18 +143,22 @@ class Observer:
         return {catalog.service: catalog for catalog in catalogs}, "", tuple(answer["weakened"])
 
     async def _with_names(self, seen: Observation) -> Observation:
-        """What DNS says of the services that are found by it."""
+        """What DNS says of the services that are found by it, on every machine that can be asked."""
         if not self._resolver or not self._named:
             return seen
+        nodes = [node for node in seen.engine.nodes if node not in seen.engine.unreachable] or [""]
+        said = await asyncio.gather(*(self._resolved(seen.engine, node) for node in nodes))
+        return replace(seen, resolved={name: tuple(answers[name] for answers in said) for name in self._named})
+
+    async def _resolved(self, engine: EngineState, node: str) -> Mapping[str, Resolved]:
         try:
-            answers = await self.ask("dns", engine=seen.engine, services=self._named, server=self._resolver)
+            answers = await self.ask("dns", node=node, engine=engine, services=self._named, server=self._resolver)
         except Unreachable as error:
-            lost = Resolved(lost=error.message)
-            return replace(seen, resolved=dict.fromkeys(self._named, lost))
-        resolved = {
-            name: Resolved(tuple(found["addresses"]), tuple(found["endpoints"])) for name, found in answers.items()
+            return dict.fromkeys(self._named, Resolved(lost=error.message, node=node))
+        return {
+            name: Resolved(tuple(found["addresses"]), tuple(found["endpoints"]), node=node)
+            for name, found in answers.items()
         }
-        return replace(seen, resolved=resolved)
 
     async def _with_traffic(self, seen: Observation, balancers: tuple[Instance, ...]) -> Observation:
         """Requests through each balancer from inside, then through each published entry from here."""

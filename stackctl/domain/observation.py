@@ -31,11 +31,13 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What DNS answers for one service: addresses (A), addresses with ports (SRV), or why there is no answer."""
+    """What DNS answers for one service: addresses (A), addresses with ports (SRV), or why there is no answer; `node` is
+    the machine on which it was asked, where there are several."""
 
     addresses: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     lost: str = ""
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ class Observation:
 
     `catalogs` are by catalog name; `registry_lost` is the reason where there was no consistent answer; `weakened` are
     parts of the registry that are there and can't do their work (yet): servers without a vote, replicas without a link.
-    `entries` is the traffic through each published entry ("127.0.0.1:8080"), by service. `resolved` is what DNS says,
-    by catalog name; `set_aside` why the registrator does not register an instance.
+    `entries` is the traffic through each published entry ("127.0.0.1:8080"), by service. `resolved` is what DNS says
+    on each machine, by catalog name; `set_aside` why the registrator does not register an instance.
     """
 
     at: float
@@ -80,5 +82,5 @@ class Observation:
     weakened: tuple[str, ...] = ()
     balancers: tuple[BalancerSeen, ...] = ()
     entries: Mapping[str, Mapping[str, Traffic]] = field(default_factory=dict)
-    resolved: Mapping[str, Resolved] = field(default_factory=dict)
+    resolved: Mapping[str, tuple[Resolved, ...]] = field(default_factory=dict)
     set_aside: Mapping[str, str] = field(default_factory=dict)

@@ -104,10 +104,14 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The judgement that stood at the end, what it amounts to, how long it held and how long it took (seconds)."""
+    """The judgement that stood at the end, what it amounts to, how long it held and how long it took (seconds).
+
+    `after` is when the layers came to agree, of a stack that converged while it was looked at; None of one that had.
+    """
 
     outcome: Outcome
     judgement: Judgement
     stable_for: float
     elapsed: float
     reason: str = ""
+    after: float | None = None

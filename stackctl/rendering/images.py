@@ -27,6 +27,8 @@ AGENT_MODULES = (
     "rendering/templates.py",
     "rendering/files.py",
     "rendering/nginx.py",
+    "verifying/__init__.py",
+    "verifying/drained.py",
 )
 
 

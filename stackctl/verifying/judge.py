@@ -66,7 +66,7 @@ def _judge_service(expectation: Expectation, service: ExpectedService, seen: Obs
     ways: dict[str, Traffic] = {b.id: b.traffic[service.name] for b in seen.balancers if service.name in b.traffic}
     ways |= {entry: traffic[service.name] for entry, traffic in seen.entries.items() if service.name in traffic}
     traffic = {way: _attribute(met, serving) for way, met in ways.items()} if service.routed else {}
-    resolved = seen.resolved.get(service.catalog_name, Resolved()) if service.resolved else None
+    resolved = seen.resolved.get(service.catalog_name, (Resolved(),)) if service.resolved else ()
 
     divergence = _engine(service, desired, seen.engine, serving, draining)
     if service.registered:
@@ -76,8 +76,8 @@ def _judge_service(expectation: Expectation, service: ExpectedService, seen: Obs
             service, expectation.balancers, registered, configs, seen.balancers, weights=expected_weights(catalog)
         )
         divergence = divergence or _traffic(service, configs, registered, traffic, expectation.balancers)
-    if resolved:
-        divergence = divergence or _dns(registered, resolved)
+    for answer in resolved:
+        divergence = divergence or _dns(registered, answer)
     return ServiceVerdict(
         service.name,
         desired,
@@ -85,7 +85,7 @@ def _judge_service(expectation: Expectation, service: ExpectedService, seen: Obs
         registry=tuple(sorted(registered)) if service.registered else (),
         config={id: tuple(sorted(members)) for id, members in configs.items()} if service.routed else {},
         traffic=traffic,
-        dns=_named(registered, resolved) if resolved else {},
+        dns=_named(registered, resolved[0]) if resolved else {},
         divergence=divergence,
     )
 
@@ -215,8 +215,9 @@ def _traffic(
 
 
 def _dns(registered: Members, resolved: Resolved) -> Divergence | None:
+    where = f"on {resolved.node}: " if resolved.node else ""
     if resolved.lost:
-        return Divergence("dns", tuple(sorted(registered)), (), resolved.lost)
+        return Divergence("dns", tuple(sorted(registered)), (), where + resolved.lost)
     wanted = {str(endpoint): id for id, endpoint in registered.items() if endpoint}
     addresses = {endpoint.address for endpoint in registered.values() if endpoint}
     words = []
@@ -226,7 +227,7 @@ def _dns(registered: Members, resolved: Resolved) -> Divergence | None:
     missing |= {id for id, endpoint in registered.items() if endpoint and endpoint.address not in resolved.addresses}
     if missing:
         words.append(f"DNS (A and SRV) does not answer with {', '.join(sorted(missing))}")
-    return Divergence("dns", tuple(sorted(missing)), (), "; ".join(words)) if words else None
+    return Divergence("dns", tuple(sorted(missing)), (), where + "; ".join(words)) if words else None
 
 
 def _named(registered: Members, resolved: Resolved) -> dict[str, tuple[str, ...]]:

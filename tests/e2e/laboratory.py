@@ -25,6 +25,14 @@ WEB = """\
     check: {http: /healthz}
     stop_grace: 10s
 """
+# What a container hears when it asks for the internal service's name, and from the service itself.
+ASK = """
+import socket
+print(*sorted({row[4][0] for row in socket.getaddrinfo("back.service.dc1.consul", 8081)}))
+with socket.create_connection(("back.service.dc1.consul", 8081), 5) as asked:
+    asked.sendall(b"GET / HTTP/1.0\\r\\nHost: back\\r\\n\\r\\n")
+    print(asked.makefile().read())
+"""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import pytest
 
 from bench.load import Report
-from tests.e2e.laboratory import WEB, Lab, laboratory
-from tests.e2e.loading import loaded_at
+from tests.e2e.laboratory import ASK, WEB, Lab, laboratory
+from tests.e2e.loading import idempotent, loaded_at
 from tests.e2e.scenario import Result, eventually, run
 
 pytestmark = pytest.mark.engine
@@ -39,14 +39,6 @@ services:
     on: [two, three]
     compose: {{ports: ["8081:8081"]}}
   live: {{image: live, port: 8080, register: api, route: /live}}
-"""
-# What a container hears when it asks for the internal service's name, and from the service itself.
-ASK = """
-import socket
-print(*sorted({row[4][0] for row in socket.getaddrinfo("back.service.dc1.consul", 8081)}))
-with socket.create_connection(("back.service.dc1.consul", 8081), 5) as asked:
-    asked.sendall(b"GET / HTTP/1.0\\r\\nHost: back\\r\\n\\r\\n")
-    print(asked.makefile().read())
 """
 
 
@@ -101,11 +93,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         (lab.folder / "stack.yaml").write_text(SPEC.format(name=own.name, lab=lab.context(1)[:-2], web=WEB))
         own.stackctl("up")
         yield own
-
-
-def idempotent(report: Report) -> int:
-    """How many GETs were lost."""
-    return sum(count for reason, count in report.reasons.items() if reason.startswith("GET"))
 
 
 def test_spread_and_proven_through_each_balancer(cluster: Cluster) -> None:
