@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 from bench.running import DOCKER, run
 from stackctl.app.lab import own_image
+from stackctl.engine.images import ensure
 
 SIZES = (10, 60, 500, 5000)
 
@@ -101,10 +103,10 @@ asyncio.run(main())
 
 async def config_size(rounds: int) -> dict[str, dict[str, Any]]:
     """By the number of servers: bytes and seconds, a value for each round; or by which words nginx refused it."""
-    image = own_image("balancer").tag
-    found = {}
+    build, found = own_image("balancer"), {}
+    await asyncio.to_thread(ensure, [build], "auto", lambda _, __: None)
     for size in SIZES:
-        words = ("run", "--rm", "--network", "none", "--entrypoint", "python3", image, "-c", SCRIPT)
+        words = ("run", "--rm", "--network", "none", "--entrypoint", "python3", build.tag, "-c", SCRIPT)
         done = await run(DOCKER, *words, str(size), str(rounds))
         found[str(size)] = json.loads(done.out.splitlines()[-1])
     return found
