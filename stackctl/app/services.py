@@ -77,7 +77,7 @@ async def _begun(engine: Services, replicas: Mapping[str, int], timeout: float) 
     deadline = time.monotonic() + timeout
     while replicas and time.monotonic() < deadline:
         seen = await asyncio.to_thread(engine.observe)
-        if all(sum(i.state == "running" for i in seen.of(name)) >= count for name, count in replicas.items()):
+        if all(sum(i.serving for i in seen.of(name)) >= count for name, count in replicas.items()):
             return
         await asyncio.sleep(PACE)
 
