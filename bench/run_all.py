@@ -9,6 +9,7 @@ from typing import Any
 
 from bench import leader as leaders
 from bench.endurance import endurance
+from bench.failing_over import failing_over
 from bench.losing import WAYS, losing
 from bench.memory import memory
 from bench.ours import Ours, ours, stack
@@ -42,6 +43,8 @@ async def measure(engine: Engine, into: Measured, rounds: int, names: Set[str], 
         into["up"] = await up_time(engine, rounds)
     if "endurance" in names:
         await endurance(engine, rounds, into.setdefault("endurance", []), say)
+    if "entry" in names:
+        into["entry"] = await failing_over(engine, rounds, say)
 
 
 async def _systems(engine: Engine, into: Measured, rounds: int, names: Set[str], *, peers: bool, say: Say) -> None:
