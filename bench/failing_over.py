@@ -1,5 +1,5 @@
-"""The address that two balancers share: how long nobody answers at it when its machine, its nginx or its keepalived goes,
-and when it comes back; and whether two machines ever have it at once. Machines are the nodes of a lab.
+"""The address that two balancers share: how long nobody answers at it when its machine, its nginx or its keepalived
+goes, and when it comes back; and whether two machines ever have it at once. Machines are the nodes of a lab.
 """
 
 from __future__ import annotations

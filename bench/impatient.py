@@ -1,4 +1,4 @@
-"""Impatient clients of one address: each request on a fresh connection, at a steady rate whatever becomes of the others."""
+"""Impatient clients of one address: fresh connections, at a steady rate whatever becomes of the others."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ PATIENCE = 0.5  # seconds, after which a client gives up
 
 @dataclass
 class Asked:
-    """What became of the requests; `answered` are the moments in which those that were answered began."""
+    """What became of the requests; `answered` are the moments in which those that were answered began, `last` is when the
+    last one of all did."""
 
     host: str
     port: int
     sent: int = 0
     answered: list[float] = field(default_factory=list)
+    last: float = 0.0
 
     @property
     def gap(self) -> float:
-        """The longest time in which no request that began was answered."""
-        return max((late - early for early, late in pairwise(sorted(self.answered))), default=0.0)
+        """The longest time in which no request that began was answered, at the end too."""
+        moments = [*sorted(self.answered), max(self.answered, default=0.0), self.last]
+        return max(late - early for early, late in pairwise(moments))
 
     @property
     def lost(self) -> int:
@@ -44,7 +47,7 @@ class Asked:
         await asyncio.gather(*asking)
 
     async def _one(self) -> None:
-        began = time.monotonic()
+        began = self.last = time.monotonic()
         try:
             async with asyncio.timeout(PATIENCE):
                 page = await ask_at(self.host, self.port)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,8 @@ PATIENCE = 1.0
 
 async def keeper(address: str, port: int) -> dict[str, bool]:
     """`holds`: the machine has that address; `fit`: a balancer answers at that port of it."""
-    return {"holds": address in set(local_addresses(ROUTES.read_text())), "fit": await _fit(port)}
+    table = await asyncio.to_thread(ROUTES.read_text)
+    return {"holds": address in set(local_addresses(table)), "fit": await _fit(port)}
 
 
 def local_addresses(table: str) -> Iterator[str]:
@@ -32,8 +32,10 @@ def local_addresses(table: str) -> Iterator[str]:
 
 async def _fit(port: int) -> bool:
     """What keepalived's own check says now."""
-    silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = await asyncio.create_subprocess_exec(*ASK, str(port), ALIVE, **silent)
+    nowhere = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(
+        *ASK, str(port), ALIVE, stdin=nowhere, stdout=nowhere, stderr=nowhere
+    )
     try:
         async with asyncio.timeout(PATIENCE):
             return await process.wait() == 0

@@ -193,7 +193,6 @@ class Observer:
                 entries |= await through.entries(by_id[balancer.id], address)
         return replace(seen, balancers=tuple(ways), entries=entries)
 
-
     def _addresses(self, balancer: Instance, seen: Observation) -> Iterator[str]:
         """Where a balancer is reached from here; also at the virtual address, where it is the one that has it."""
         yield self.engine.address(balancer)

@@ -38,8 +38,8 @@ class BalancerSettings:
     """What a balancer is told once, at its start; times in seconds.
 
     `services` are those of the spec; others are found in the registry. `https` and `tls` say whether these entries are
-    open, `template` is the text of the user's own template, `empty` the status for a service without an instance, `alive`
-    whether a page of nginx's own tells that it lives.
+    open, `template` is the text of the user's own template, `empty` the status for a service without an instance,
+    `alive` whether a page of nginx's own tells that it lives.
     """
 
     stack: str

@@ -82,8 +82,8 @@ class Observation:
     `catalogs` are by catalog name; `registry_lost` is the reason where there was no consistent answer; `weakened` are
     parts of the registry that are there and can't do their work (yet): servers without a vote, replicas without a link.
     `entries` is the traffic through each published entry ("127.0.0.1:8080"), by service. `resolved` is what DNS says,
-    by catalog name; `set_aside` why the registrator does not register an instance. `keepers` are the machines that share
-    a virtual address.
+    by catalog name; `set_aside` why the registrator does not register an instance. `keepers` are the machines that
+    share a virtual address.
     """
 
     at: float

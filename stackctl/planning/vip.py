@@ -39,8 +39,9 @@ def workloads(stack: Stack, images: Mapping[str, str]) -> tuple[Workload, ...]:
             nodes=(host.name,),
             command=(address,),
             configs={CONFIG: keepalived_conf(stack.name, address, port, host, stack.hosts)},
-            # Addresses of the machine, and a protocol that is neither tcp nor udp.
-            capabilities=("NET_ADMIN", "NET_RAW"),
+            # Addresses of the machine, and a protocol that is neither tcp nor udp. What asks nginx becomes nobody, and is
+            # ended when it hangs.
+            capabilities=("NET_ADMIN", "NET_RAW", "SETUID", "SETGID", "KILL"),
             stop_grace=5.0,
             extra={"network_mode": "host"},
         )

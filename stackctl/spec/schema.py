@@ -126,8 +126,8 @@ class BalancerSpec(Extensible):
     )
     virtual_address: Annotated[str | None, fields.ADDRESS] = Field(
         None,
-        description="On several hosts: an address that nobody has, in their network. One host whose balancer answers has "
-        "it, and another one within two seconds after that.",
+        description="On several hosts: an address that nobody has, in their network. One host whose balancer answers "
+        "has it; another one takes it over.",
     )
 
 

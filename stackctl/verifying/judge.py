@@ -1,7 +1,8 @@
 """The judge: what must be, against what each layer showed, instance by instance.
 
-engine = what the spec wants; registry = engine; each balancer's running config = registry; a virtual address is held by
-one machine; traffic through each balancer and each published entry = config. The first difference is named. Nothing observed is never agreement.
+engine = what the spec wants; registry = engine; each balancer's running config = registry; a virtual address is had by
+one machine; traffic through each balancer and each published entry = config. The first difference is named. Nothing
+observed is never agreement.
 """
 
 from __future__ import annotations

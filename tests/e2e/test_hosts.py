@@ -96,7 +96,7 @@ class Cluster:
         eventually(lambda: not {*self.holders()} <= {holder}, f"another machine than {holder} to have the address")
 
     def watched(self, act: Callable[[], object]) -> tuple[Asked, float]:
-        """What became of requests to it until something was done and one was answered then, and for how long two machines
+        """What became of requests to it until something was done and one was answered then; for how long two machines
         had it meanwhile."""
         asked, holding = Asked(self.shared, PORT), self.holding()
 
@@ -277,8 +277,8 @@ def test_the_shared_address_follows_nginx(cluster: Cluster) -> None:
 
 
 def test_two_that_have_the_shared_address(cluster: Cluster) -> None:
-    """A keepalived that is killed leaves its machine the address while another takes it: both are named, until the first
-    is started again and gives it up."""
+    """A keepalived that is killed leaves its machine the address while another takes it: a difference, until it is
+    started again and gives the address up."""
     (holder,) = cluster.holders()
     number, keeper = NODES.index(holder) + 1, f"{cluster.name}-{holder}-vip-1"
     cluster.lab.docker(number, "kill", keeper)

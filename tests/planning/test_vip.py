@@ -52,12 +52,12 @@ def test_one_for_each_machine() -> None:
 
 
 def test_few_rights() -> None:
-    """In the Compose file it has the machine's network, two rights of root's, and nothing else of the machine."""
+    """In the Compose file it has the machine's network, five rights of root's, and nothing else of the machine."""
     desired = topology(cluster("192.0.2.100"), IMAGES_HERE)
     own = replace(desired, workloads=tuple(w for w in desired.workloads if w.nodes == ("two",)))
     service = compose_model(own, {})["services"]["vip"]
     assert (service["network_mode"], service["command"]) == ("host", ["192.0.2.100"])
-    assert (service["cap_drop"], service["cap_add"]) == (["ALL"], ["NET_ADMIN", "NET_RAW"])
+    assert (service["cap_drop"], service["cap_add"]) == (["ALL"], ["NET_ADMIN", "NET_RAW", "SETUID", "SETGID", "KILL"])
     assert not {"privileged", "volumes", "ports", "networks"} & set(service)
 
 

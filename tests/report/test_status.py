@@ -12,9 +12,7 @@ KEEPERS = (
     KeeperSeen("shop-three-vip-1", "three"),
     KeeperSeen("shop-four-vip-1", "four", unreachable="it is exited"),
 )
-SEEN = StackStatus(
-    "shop", "hosts", ClusterStatus("one"), (), (), virtual_address="192.0.2.100", keepers=KEEPERS
-)
+SEEN = StackStatus("shop", "hosts", ClusterStatus("one"), (), (), virtual_address="192.0.2.100", keepers=KEEPERS)
 
 
 def test_who_has_the_address() -> None:
