@@ -15,8 +15,8 @@ PATIENCE = 0.5  # seconds, after which a client gives up
 
 @dataclass
 class Asked:
-    """What became of the requests; `answered` are the moments in which those that were answered began, `last` is when the
-    last one of all did."""
+    """What became of the requests; `answered` are the moments in which those that were answered began, `last` is when
+    the last one of all did."""
 
     host: str
     port: int

@@ -24,7 +24,7 @@ def components(stack: Stack) -> tuple[str, ...]:
 
 
 def workloads(stack: Stack, images: Mapping[str, str]) -> tuple[Workload, ...]:
-    """A keepalived for each machine; none where there is no address. Raises `UsageError` for one that a machine has."""
+    """A keepalived for each machine; none where there is no address. Raises `UsageError` for a machine's own."""
     address, port = stack.balancer.virtual_address, stack.balancer.http
     if not address:
         return ()
@@ -39,8 +39,8 @@ def workloads(stack: Stack, images: Mapping[str, str]) -> tuple[Workload, ...]:
             nodes=(host.name,),
             command=(address,),
             configs={CONFIG: keepalived_conf(stack.name, address, port, host, stack.hosts)},
-            # Addresses of the machine, and a protocol that is neither tcp nor udp. What asks nginx becomes nobody, and is
-            # ended when it hangs.
+            # Addresses of the machine, and a protocol that is neither tcp nor udp. What asks nginx becomes nobody, and
+            # is ended when it hangs.
             capabilities=("NET_ADMIN", "NET_RAW", "SETUID", "SETGID", "KILL"),
             stop_grace=5.0,
             extra={"network_mode": "host"},
