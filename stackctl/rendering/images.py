@@ -57,6 +57,7 @@ COMPONENTS: Mapping[str, Component] = {
     "registrator": Component(modules=AGENT_MODULES),
     "balancer": Component(modules=AGENT_MODULES, templates=("nginx",)),
     "heartbeat": Component(modules=AGENT_MODULES),
+    "keepalived": Component(modules=AGENT_MODULES),
     "node": Component(),
     "whoami": Component(),
     "live": Component(shared=HTTP),

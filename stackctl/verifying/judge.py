@@ -1,7 +1,8 @@
 """The judge: what must be, against what each layer showed, instance by instance.
 
-engine = what the spec wants; registry = engine; each balancer's running config = registry; traffic through each
-balancer and each published entry = config. The first difference is named. Nothing observed is never agreement.
+engine = what the spec wants; registry = engine; each balancer's running config = registry; a virtual address is had by
+one machine; traffic through each balancer and each published entry = config. The first difference is named. Nothing
+observed is never agreement.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from stackctl.domain.verdict import (
     TrafficVerdict,
 )
 from stackctl.planning.placement import load_of, places
+from stackctl.verifying.entry import held, unproven
 
 REGISTERING = (
     "consul",
@@ -75,6 +77,8 @@ def _judge_service(expectation: Expectation, service: ExpectedService, seen: Obs
         divergence = divergence or _config(
             service, expectation.balancers, registered, configs, seen.balancers, weights=expected_weights(catalog)
         )
+        divergence = divergence or held(expectation, seen.keepers)
+        divergence = divergence or unproven(expectation.shared, service, traffic)
         divergence = divergence or _traffic(service, configs, registered, traffic, expectation.balancers)
     for answer in resolved:
         divergence = divergence or _dns(registered, answer)
