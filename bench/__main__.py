@@ -2,7 +2,7 @@
 
 --rounds N     rounds of every measurement (default 10; the documentation is rewritten from 10 on)
 --only NAME    one measurement, may be repeated; names: turnover losing replacing killing memory
-               proving leader up starting endurance scaling size
+               proving leader up starting endurance entry scaling size
 --no-peers     stackctl alone
 --write        into the documentation after fewer rounds too
 """

@@ -10,7 +10,7 @@ from typing import Any
 from bench.losing import WAYS
 from bench.table import milliseconds, seconds, table
 
-NAMES = ("turnover", *WAYS, "memory", "proving", "leader", "up", "starting", "endurance", "scaling", "size")
+NAMES = ("turnover", *WAYS, "memory", "proving", "leader", "up", "starting", "endurance", "entry", "scaling", "size")
 # Measured once on such a machine by hand, medians of 10; its registrator can't be had through the Go module proxy.
 TRIO = "registrator + consul-template + nginx"
 MIB = 2**20
@@ -33,6 +33,8 @@ def tables(about: dict[str, Any], measured: dict[str, Any]) -> dict[str, str]:
         found["size"] = _size(values)
     if values := measured.get("leader"):
         found["leader"] = _leader(values)
+    if values := measured.get("entry"):
+        found["entry"] = _entry(values)
     if values := measured.get("memory"):
         found["memory"] = _memory(values)
     if values := measured.get("up"):
@@ -193,6 +195,22 @@ def _leader(values: dict[str, Any]) -> str:
             )
         )
     return table(("", "new leader, s", "new instance served, s", "requests lost"), rows)
+
+
+def _entry(values: dict[str, Any]) -> str:
+    rows = []
+    for name, found in values.items():
+        for what, kind in ((name, "gone"), ("… and is back", "back")):
+            ones = [one[kind] for one in found]
+            rows.append(
+                (
+                    what,
+                    milliseconds([one["gap"] for one in ones]),
+                    f"{sum(one['lost'] for one in ones)} of {sum(one['sent'] for one in ones)}",
+                    f"{max(one['several'] for one in ones) * 1000:.0f}",
+                )
+            )
+    return table(("of the machine that has it", "gap, ms", "not answered", "two have it, ms"), rows)
 
 
 def _memory(values: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from bench import leader as leaders
 from bench.config_size import config_size
 from bench.endurance import endurance
+from bench.failing_over import failing_over
 from bench.losing import WAYS, losing
 from bench.memory import memory
 from bench.ours import Ours, ours, stack
@@ -49,6 +50,8 @@ async def measure(engine: Engine, into: Measured, rounds: int, names: Set[str], 
         await scaling(engine, rounds, into.setdefault("scaling", {}), say)
     if "endurance" in names:
         await endurance(engine, rounds, into.setdefault("endurance", []), say)
+    if "entry" in names:
+        into["entry"] = await failing_over(engine, rounds, say)
 
 
 async def _systems(engine: Engine, into: Measured, rounds: int, names: Set[str], *, peers: bool, say: Say) -> None:

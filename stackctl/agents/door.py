@@ -24,6 +24,7 @@ PROBE = (sys.executable, "-m", "stackctl.agents.probe")
 KNOCK = 2.0  # seconds to say the token
 AT_ONCE = 16
 CHUNK = 2**16
+LINE = 2**24  # the longest answer
 
 
 @asynccontextmanager
@@ -82,11 +83,19 @@ async def _both(*ways: Coroutine[Any, Any, None]) -> None:
             task.cancel()
 
 
+async def enter(
+    address: str, token: Path = TOKEN, *, port: int = PORT
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """The input and output of a probe behind a door, in the other order; raises `OSError` or `TimeoutError`."""
+    async with asyncio.timeout(KNOCK):
+        reader, writer = await asyncio.open_connection(address, port, limit=LINE)
+    writer.write(_secret(token) + b"\n")
+    return reader, writer
+
+
 async def knock(address: str) -> None:
     """Stand between this process's input and output and the probe behind a door."""
-    async with asyncio.timeout(KNOCK):
-        reader, writer = await asyncio.open_connection(address, PORT)
-    writer.write(_secret() + b"\n")
+    reader, writer = await enter(address)
     loop = asyncio.get_running_loop()
     questions = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(questions), sys.stdin)

@@ -17,6 +17,7 @@ from stackctl.agents import asking, settings
 from stackctl.agents.cluster import cluster, weaknesses
 from stackctl.agents.connections import outgoing
 from stackctl.agents.inspection import AGENT_PORT, inspect
+from stackctl.agents.keeper import keeper
 from stackctl.agents.nginx import Nginx
 from stackctl.agents.registries import open_registry
 from stackctl.agents.settings import TOLD, digest
@@ -99,6 +100,10 @@ class Answers:
     async def connections(self) -> Any:
         """The balancer's established connections by remote endpoint."""
         return dict(outgoing(self._nginx))
+
+    async def keeper(self, address: str, port: int) -> Any:
+        """What the machine shows of a virtual address; asked beside its keepalived."""
+        return await keeper(address, port)
 
     async def health(self, host: str) -> Any:
         """What an agent says of itself."""

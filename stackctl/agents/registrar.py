@@ -1,8 +1,9 @@
 """Carries out what `registration` decides: hears the engine and the registry, asks instances, writes registrations.
 
 engine's events ──> inspect ──┐               ┌──> a task for each question
-a list every few seconds ─────┼──> reduce ────┤
-the registry, read as often ──┘               └──> a task for each id that is written
+a list every few seconds ─────┼──> reduce ────┼──> a task for each id that is written
+the registry, read as often ──┤               └──> a look at the balancers while somebody leaves
+a look at the balancers ──────┘
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ import asyncio
 import time
 
 from stackctl.agents.asking import answer
+from stackctl.agents.balancers import Balancers
+from stackctl.agents.leaving import Look, Looked, Release
 from stackctl.agents.loop import Backoff, Health, Log, Metrics
-from stackctl.agents.registration import (
+from stackctl.agents.registration import State, problems, reduce
+from stackctl.agents.registration_events import (
     Abandon,
     Answered,
     Ask,
@@ -25,15 +29,10 @@ from stackctl.agents.registration import (
     Probe,
     Register,
     RegistryLost,
-    Release,
     Signalled,
-    State,
     Vanished,
-    problems,
-    reduce,
 )
 from stackctl.domain.catalog import Registration
-from stackctl.domain.container import Container
 from stackctl.domain.conventions import Scope
 from stackctl.domain.wishes import STOP_LABEL
 from stackctl.engine.container_json import EngineEvent
@@ -44,15 +43,22 @@ from stackctl.ports import Registry
 # Seconds without anybody who listens on the engine's socket. An engine that is restarted while its containers live on
 # makes a new socket, and a container goes on having the old one: it must be started again to get the new one.
 DEAF = 3.0
-# Seconds from an instance's deregistration to its end: the balancers' time to leave it out.
-LINGER = 2.0
+LOOK_PACE = 0.1  # seconds between two looks at the balancers: a reload takes about as long
 
 
 class Registrar:
     """Keeps the registry's agent in step with the engine for as long as `run` runs."""
 
     def __init__(
-        self, scope: Scope, engine: EngineSocket, registry: Registry, log: Log, *, relist: float, deaf: float = DEAF
+        self,
+        scope: Scope,
+        engine: EngineSocket,
+        registry: Registry,
+        log: Log,
+        *,
+        relist: float,
+        balancers: Balancers | None = None,
+        deaf: float = DEAF,
     ) -> None:
         self.metrics = Metrics(
             "stackctl_registrator",
@@ -65,6 +71,7 @@ class Registrar:
         self._state = State(scope)
         self._engine = engine
         self._registry = registry
+        self._balancers = balancers or Balancers()
         self._log = log
         self._relist = relist
         self._deaf = deaf
@@ -74,7 +81,6 @@ class Registrar:
         self._questions: dict[Ask, asyncio.Task[None]] = {}
         self._wishes: dict[str, Registration | None] = {}  # what is being written, by id; None: remove
         self._disturbed: set[str] = set()  # ids written since the registry's agent was asked what it holds
-        self._released: set[str] = set()  # containers that were warned, and are about to be told
         self._list_due = asyncio.Event()
         self._registry_suspect = asyncio.Event()
         self._lost: dict[str, str] = {
@@ -167,24 +173,27 @@ class Registrar:
         finally:
             del self._inspections[id]
 
-    def _let_go(self, container: Container) -> None:
-        if container.id not in self._released:
-            self._released.add(container.id)
-            self._tasks.create_task(self._end(container))
+    async def _look(self) -> None:
+        await asyncio.sleep(LOOK_PACE)
+        self._hear(Looked(await self._balancers.look(), time.time()))
+        if not self._state.leavers.looking:
+            self._balancers.leave()
 
-    async def _end(self, container: Container) -> None:
-        """Out of the registry since a moment, it gets the signal that it is waiting for."""
+    async def _end(self, release: Release) -> None:
+        """It gets the signal that it is waiting for."""
+        container = release.container
         try:
-            await asyncio.sleep(min(LINGER, container.stop_timeout / 2))
             signal = container.labels[STOP_LABEL]
             if signal == "image":
                 signal = await self._engine.stop_signal(container.image)
             await self._engine.signal(container.id, signal)
-            self._log("released", id=container.name, signal=signal)
         except Unreachable as error:  # the engine itself ends it when the grace is over
             self._lose("engine", error.message)
-        finally:
-            self._released.discard(container.id)
+            return
+        if release.unproven:
+            self._log("released unproven", level="warning", id=container.name, signal=signal, reason=release.unproven)
+        else:
+            self._log("released", id=container.name, signal=signal)
 
     # --- the registry ------------------------------------------------------------------------------------------
 
@@ -252,8 +261,10 @@ class Registrar:
                     self._questions[ask] = self._tasks.create_task(self._ask(ask))
                 case Abandon(ask):
                     self._questions.pop(ask).cancel()
-                case Release(container):
-                    self._let_go(container)
+                case Look():
+                    self._tasks.create_task(self._look())
+                case Release():
+                    self._tasks.create_task(self._end(command))
         self.metrics.set("registered", self._state.registered)
         self._tell_problems()
 

@@ -1,13 +1,15 @@
 """What the registrator decides: who is registered, and what is asked and written for it. Pure.
 
     Observed, Vanished, Listed ──┐                      ┌── Probe, Abandon        ask an instance, stop asking
-    Signalled, Died ─────────────┼─> reduce(state, e) ──┼── Register, Deregister  write to the registry
-    Answered ────────────────────┤                      └── Release               let one end that was warned
-    Held, RegistryLost ──────────┘
+    Signalled, Died ─────────────┤                      │
+    Answered ────────────────────┼─> reduce(state, e) ──┼── Register, Deregister  write to the registry
+    Held, RegistryLost ──────────┤                      │
+    Looked ──────────────────────┘                      └── Look, Release         ask balancers, let a warned one end
 
 An instance is registered while it runs, is not paused, unhealthy or about to end, and has answered. Events
 carry facts, so doubled, late and lost ones do no lasting harm: once every container was observed again and
-`Held` was read, the catalog is the same.
+`Held` was read, the catalog is the same. One that its engine merely warned is told to end when no balancer sends it
+anything more (`leaving`).
 """
 
 from __future__ import annotations
@@ -15,120 +17,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from stackctl.agents import leaving
+from stackctl.agents.leaving import Leavers, Looked
+from stackctl.agents.registration_events import (
+    Abandon,
+    Answered,
+    Ask,
+    Command,
+    Deregister,
+    Died,
+    Event,
+    Held,
+    Listed,
+    Observed,
+    Probe,
+    Register,
+    RegistryLost,
+    Signalled,
+    Vanished,
+)
 from stackctl.domain.catalog import Registration
 from stackctl.domain.container import ENDING_SIGNALS, Container
-from stackctl.domain.conventions import Claims, Question, Scope, claims
+from stackctl.domain.conventions import Claims, Scope, claims
 from stackctl.domain.wishes import STOP_LABEL
 
 # What a container may take beyond its stop timeout; one that still runs then has ignored the signal.
 STOP_MARGIN = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A question to one run of a container: after a restart it is another one."""
-
-    container: str
-    started: float
-    question: Question
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """The engine was asked about a container at a time, and answered this."""
-
-    container: Container
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Vanished:
-    """The engine was asked about a container and has none of that id."""
-
-    container: str
-
-
-@dataclass(frozen=True, slots=True)
-class Signalled:
-    """A container got a signal."""
-
-    container: str
-    signal: int
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Died:
-    """The run of a container that had begun by then is over."""
-
-    container: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """Every container that the engine has was observed at least once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """An instance answered the agent's own question."""
-
-    ask: Ask
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What the registry's agent holds; it says nothing of ids that were written meanwhile (`disturbed`)."""
-
-    registrations: tuple[Registration, ...]
-    disturbed: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class RegistryLost:
-    """The registry's agent did not answer; what it holds is unknown."""
-
-
-Event = Observed | Vanished | Signalled | Died | Listed | Answered | Held | RegistryLost
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """Ask until it answers."""
-
-    ask: Ask
-
-
-@dataclass(frozen=True, slots=True)
-class Abandon:
-    """Stop asking."""
-
-    ask: Ask
-
-
-@dataclass(frozen=True, slots=True)
-class Register:
-    """Write this registration."""
-
-    registration: Registration
-
-
-@dataclass(frozen=True, slots=True)
-class Deregister:
-    """Remove the registration of this id."""
-
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """Let a container end that was merely warned, once nobody sends it requests any more."""
-
-    container: Container
-
-
-Command = Probe | Abandon | Register | Deregister | Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +72,7 @@ class State:
     answered: frozenset[Ask] = frozenset()
     held: Mapping[str, Registration] | None = None
     listed: bool = False
+    leavers: Leavers = field(default_factory=Leavers)
 
     @property
     def registered(self) -> int:
@@ -176,8 +91,10 @@ def reduce(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
             known = state.known.get(container)
             ends = known.container.ends_by(signal) if known else signal in ENDING_SIGNALS
             state, commands = _decide(_with_end(state, container, End(at, certain=False)) if ends else state)
-            return state, (*commands, *_release(known, signal))
+            leavers, more = _warned(state.leavers, known, signal, at)
+            return replace(state, leavers=leavers), (*commands, *more)
         case Died(container, at):
+            state = replace(state, leavers=leaving.without(state.leavers, container))
             return _decide(_with_end(state, container, End(at, certain=True)))
         case Listed():
             return _decide(replace(state, listed=True))
@@ -187,6 +104,9 @@ def reduce(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
             return _decide(_with_held(state, event))
         case RegistryLost():
             return _decide(replace(state, held=None))
+        case Looked():
+            leavers, commands = leaving.looked(state.leavers, event)
+            return replace(state, leavers=leavers), commands
 
 
 def problems(state: State) -> dict[str, str]:
@@ -203,10 +123,13 @@ def problems(state: State) -> dict[str, str]:
     return found
 
 
-def _release(known: Known | None, signal: int) -> tuple[Command, ...]:
+def _warned(
+    leavers: Leavers, known: Known | None, signal: int, at: float
+) -> tuple[Leavers, tuple[leaving.Command, ...]]:
     """Who was merely warned has to be told; a signal that ends it does so by itself."""
-    warned = known and signal == known.container.stop_signal and STOP_LABEL in known.container.labels
-    return (Release(known.container),) if known and warned else ()
+    if known and signal == known.container.stop_signal and STOP_LABEL in known.container.labels:
+        return leaving.warned(leavers, known.container, (claim.registration for claim in known.claims.wanted), at)
+    return leavers, ()
 
 
 def _with_container(state: State, container: Container, at: float) -> State:
@@ -225,8 +148,12 @@ def _ignored(end: End, container: Container, at: float) -> bool:
 
 
 def _without(state: State, container: str) -> State:
-    known = {id: known for id, known in state.known.items() if id != container}
-    return replace(state, known=known, ends={id: end for id, end in state.ends.items() if id != container})
+    return replace(
+        state,
+        known={id: known for id, known in state.known.items() if id != container},
+        ends={id: end for id, end in state.ends.items() if id != container},
+        leavers=leaving.without(state.leavers, container),
+    )
 
 
 def _with_end(state: State, container: str, end: End) -> State:

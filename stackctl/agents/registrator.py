@@ -7,6 +7,7 @@ STACKCTL_OWNER          whose registrations are its own, the same after every re
 STACKCTL_HOST_IP        the host's address, for instances that are registered by it (default: the network's gateway);
                         `node` asks the engine, which knows it in a Swarm
 STACKCTL_AGENT          the service whose container on this node is the registry's agent (default: what the name says)
+STACKCTL_BALANCERS      the name of the balancers, which are asked before an instance that was merely warned ends
 STACKCTL_SCRIPT_CHECKS  `true` where the registry may run scripts that containers name (default: it may not)
 STACKCTL_RELIST         seconds between two looks at everything (default 2)
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Self
 
 from stackctl.agents import settings
+from stackctl.agents.balancers import Balancers
 from stackctl.agents.door import door
 from stackctl.agents.loop import Log, run, serve
 from stackctl.agents.registrar import Registrar
@@ -41,6 +43,7 @@ class Settings:
     scope: Scope
     registry: RegistrySettings
     relist: float = 2.0
+    balancers: str = ""
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:
@@ -55,7 +58,8 @@ class Settings:
             )
             url = environment.get("STACKCTL_REGISTRY", "").replace("consul://", "http://", 1)
             registry = RegistrySettings("consul", url=url) if url else settings.registry()
-            return cls(scope, registry, float(environment.get("STACKCTL_RELIST", "2")))
+            relist = float(environment.get("STACKCTL_RELIST", "2"))
+            return cls(scope, registry, relist, environment.get("STACKCTL_BALANCERS", ""))
         except KeyError as missing:
             raise StackctlError("registrator-settings", f"{missing.args[0]} is not set") from missing
         except ValueError as wrong:
@@ -78,7 +82,8 @@ async def registrator(environment: Mapping[str, str], log: Log) -> None:
         scope = told.scope
         if scope.host == NODE:
             scope = replace(scope, host=await engine.node_address())
-        registrar = Registrar(scope, engine, registry, log, relist=told.relist)
+        balancers = Balancers(told.balancers)
+        registrar = Registrar(scope, engine, registry, log, relist=told.relist, balancers=balancers)
         async with await serve(NAME, registrar.health, registrar.metrics):
             log("started", stack=scope.stack, owner=scope.owner)
             await registrar.run()

@@ -41,8 +41,10 @@ def balancer(given: str | None = None) -> BalancerSettings:
 
 
 def known_registry() -> RegistrySettings:
-    """The registry that the agent in this container works with, whichever agent that is."""
-    return balancer().registry if BALANCER.exists() else registry()
+    """The registry that the agent in this container works with, whichever agent that is; an empty list for none."""
+    if BALANCER.exists():
+        return balancer().registry
+    return registry() if REGISTRY.exists() else RegistrySettings("static")
 
 
 def registry(path: Path = REGISTRY) -> RegistrySettings:

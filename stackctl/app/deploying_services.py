@@ -15,8 +15,8 @@ from stackctl.app.launching import Waiting
 from stackctl.app.observing import Observer
 from stackctl.app.project import Project, complete
 from stackctl.app.registering import register_missing
-from stackctl.app.services import beginnings, given_up, settled
 from stackctl.app.up import UpResult
+from stackctl.app.updates import beginnings, given_up, settled
 from stackctl.domain.instance import EngineState
 from stackctl.domain.observation import Observation
 from stackctl.domain.plan import Operation, Plan

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from stackctl.domain.host import Host
-from stackctl.domain.stack import Stack
+from stackctl.domain.stack import ConsulRegistry, Stack
+from stackctl.domain.subnet import Subnet
 from stackctl.errors import UsageError
 from stackctl.planning import hosts
 from stackctl.planning.placement import project
@@ -42,7 +43,9 @@ def open_engine(stack: Stack, folder: Path) -> Engine:
         )
     from stackctl.engine.swarm import SwarmEngine
 
-    return SwarmEngine(stack.name, network(stack.name), folder / compose_file(stack))
+    chosen = stack.registry.subnet if isinstance(stack.registry, ConsulRegistry) else ""
+    subnet = Subnet(chosen) if chosen else None
+    return SwarmEngine(stack.name, network(stack.name), folder / compose_file(stack), subnet)
 
 
 def _known(host: Host) -> Host:

@@ -20,6 +20,7 @@ PARTS = {
     "sentinel": "redis",
     "registrator": "registrator",
     "balancer": "balancer",
+    "vip": "keepalived",
 }
 IGNORED = frozenset({".git", ".stackctl", "__pycache__", "node_modules", ".venv"})
 

@@ -17,7 +17,7 @@ from stackctl.domain.lab import Cut, Lab, Node
 from stackctl.engine.contexts import contexts, own_file, remove_context
 from stackctl.engine.lab import LabEngine
 from stackctl.errors import StackctlError, Unreachable, UsageError
-from stackctl.planning.lab import labels, missing, network_name, new_node, stopped, wanted_managers
+from stackctl.planning.lab import labels, missing, network_name, new_node, spare, stopped, wanted_managers
 from stackctl.ports import Progress
 from stackctl.rendering.images import COMPONENTS, image_build
 from stackctl.spec.bundled import bundled
@@ -75,7 +75,7 @@ def up(name: str, count: int, swarm: Swarming, *, images: str, timeout: float, p
     build = own_image("node")
     if missing(lab, count):
         _ensure([build], images, progress)
-    subnet = lab.subnet or engine.create_network(network_name(name), labels(name))
+    subnet = lab.subnet or engine.create_network(network_name(name), labels(name), spare)
 
     def make(number: int) -> None:
         node = new_node(name, number, subnet)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -14,7 +14,7 @@ from stackctl.app.project import Project
 from stackctl.app.through import Through
 from stackctl.domain.catalog import Catalog, CatalogEntry
 from stackctl.domain.instance import EngineState, Instance
-from stackctl.domain.observation import BalancerSeen, Observation, Resolved, Traffic
+from stackctl.domain.observation import BalancerSeen, KeeperSeen, Observation, Resolved, Traffic
 from stackctl.errors import NotConverged, StackctlError, Unreachable
 from stackctl.planning.entry import routed_services
 from stackctl.planning.expected import expectation
@@ -60,9 +60,10 @@ class Observer:
         registered = {entry.id for catalog in catalogs.values() for entry in catalog.entries}
         if any(i.role == "service" and i.serving and i.id not in registered for i in engine.instances):
             observation = replace(observation, set_aside=await self.set_aside(engine))
-        if with_traffic:
-            observation = await self._with_names(observation)
-        return await self._with_traffic(observation, balancers) if with_traffic else observation
+        if not with_traffic:
+            return observation
+        observation = replace(await self._with_names(observation), keepers=await self.keepers(engine))
+        return await self._with_traffic(observation, balancers)
 
     async def set_aside(self, engine: EngineState) -> Mapping[str, str]:
         """Why the registrators do not register instances that ask to be, by instance; nothing where they are silent."""
@@ -76,6 +77,11 @@ class Observer:
         """What an agent says of itself, asked beside it; raises `StackctlError` where nobody can be asked there."""
         answer: Mapping[str, Any] = await (await self._probe(part)).ask("health", host="127.0.0.1")
         return answer
+
+    async def keepers(self, engine: EngineState) -> tuple[KeeperSeen, ...]:
+        """What each machine shows of the virtual address; nothing where there is none."""
+        parts = [instance for instance in engine.instances if instance.role == "vip"]
+        return tuple(await asyncio.gather(*map(self._keeper, parts)))
 
     async def observe_everything(self) -> Mapping[str, Catalog]:
         """All that the registry has, by catalog name, whether the spec knows it or not; raises `Unreachable`."""
@@ -134,6 +140,17 @@ class Observer:
         except StackctlError as error:
             return BalancerSeen(instance.id, unreachable=error.message)
 
+    async def _keeper(self, instance: Instance) -> KeeperSeen:
+        if instance.state != "running":
+            return KeeperSeen(instance.id, instance.node, unreachable=f"it is {instance.condition}")
+        entry = self.project.stack.balancer
+        try:
+            probe = await self._probe(instance)
+            answer = await probe.ask("keeper", address=entry.virtual_address, port=entry.http)
+        except StackctlError as error:
+            return KeeperSeen(instance.id, instance.node, unreachable=error.message)
+        return KeeperSeen(instance.id, instance.node, answer["holds"], answer["fit"])
+
     async def _registry(self, engine: EngineState) -> tuple[dict[str, Catalog], str, tuple[str, ...]]:
         try:
             answer = await self.ask("registry", engine=engine, services=self._services)
@@ -143,18 +160,22 @@ class Observer:
         return {catalog.service: catalog for catalog in catalogs}, "", tuple(answer["weakened"])
 
     async def _with_names(self, seen: Observation) -> Observation:
-        """What DNS says of the services that are found by it."""
+        """What DNS says of the services that are found by it, on every machine that can be asked."""
         if not self._resolver or not self._named:
             return seen
+        nodes = [node for node in seen.engine.nodes if node not in seen.engine.unreachable] or [""]
+        said = await asyncio.gather(*(self._resolved(seen.engine, node) for node in nodes))
+        return replace(seen, resolved={name: tuple(answers[name] for answers in said) for name in self._named})
+
+    async def _resolved(self, engine: EngineState, node: str) -> Mapping[str, Resolved]:
         try:
-            answers = await self.ask("dns", engine=seen.engine, services=self._named, server=self._resolver)
+            answers = await self.ask("dns", node=node, engine=engine, services=self._named, server=self._resolver)
         except Unreachable as error:
-            lost = Resolved(lost=error.message)
-            return replace(seen, resolved=dict.fromkeys(self._named, lost))
-        resolved = {
-            name: Resolved(tuple(found["addresses"]), tuple(found["endpoints"])) for name, found in answers.items()
+            return dict.fromkeys(self._named, Resolved(lost=error.message, node=node))
+        return {
+            name: Resolved(tuple(found["addresses"]), tuple(found["endpoints"]), node=node)
+            for name, found in answers.items()
         }
-        return replace(seen, resolved=resolved)
 
     async def _with_traffic(self, seen: Observation, balancers: tuple[Instance, ...]) -> Observation:
         """Requests through each balancer from inside, then through each published entry from here."""
@@ -173,8 +194,15 @@ class Observer:
                 continue
             met = {service.name: await through.inside(service) for service in self._routed}
             ways.append(replace(balancer, traffic=met))
-            entries |= await through.entries(by_id[balancer.id], self.engine.address(by_id[balancer.id]))
+            for address in self._addresses(by_id[balancer.id], seen):
+                entries |= await through.entries(by_id[balancer.id], address)
         return replace(seen, balancers=tuple(ways), entries=entries)
+
+    def _addresses(self, balancer: Instance, seen: Observation) -> Iterator[str]:
+        """Where a balancer is reached from here; also at the virtual address, where it is the one that has it."""
+        yield self.engine.address(balancer)
+        if balancer.node == seen.holder and seen.keepers:
+            yield self.project.stack.balancer.virtual_address
 
 
 def running_balancers(engine: EngineState) -> tuple[Instance, ...]:

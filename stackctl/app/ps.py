@@ -52,7 +52,7 @@ class Listed:
 def ps(project: Project) -> tuple[Listed, ...]:
     """All instances, parts of the stack's own first."""
     now = time.time()
-    order = {"consul": 0, "redis": 0, "sentinel": 0, "registrator": 1, "balancer": 2}
+    order = {"consul": 0, "redis": 0, "sentinel": 0, "registrator": 1, "balancer": 2, "vip": 2}
     seen = project.look()
     instances = sorted(seen.instances, key=lambda i: (order.get(i.role, 3), i.service, i.created))
     aside = asyncio.run(_set_aside(project, seen)) if instances else {}

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from stackctl.app.observing import Observer
+from stackctl.app.passing_on import pass_on
 from stackctl.app.waiting import left_after
 from stackctl.domain.desired import Desired
 from stackctl.domain.plan import Operation, Plan
@@ -38,6 +39,8 @@ async def _renew(observer: Observer, operations: Iterable[Operation], desired: D
     for operation in operations:
         workload = desired.workload(operation.service)
         grace = workload.stop_grace if workload else 0.0
+        if operation.service == BALANCER:
+            await pass_on(observer, operation)
         observer.project.progress.step(operation.instance, f"making it anew ({operation.cause})")
         await asyncio.to_thread(observer.project.containers.recreate, operation, grace)
         await _serves_again(observer, operation.instance)

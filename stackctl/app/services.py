@@ -11,17 +11,15 @@ from stackctl.app.launching import Waiting, lift_marks
 from stackctl.app.observing import Observer, running_balancers
 from stackctl.app.project import Project
 from stackctl.app.registering import register_missing
+from stackctl.app.renewing_services import renew_servers
+from stackctl.app.updates import PACE, beginnings, settled
 from stackctl.domain.desired import Desired
-from stackctl.domain.instance import EngineState, Instance
-from stackctl.domain.plan import Plan
+from stackctl.domain.instance import EngineState
+from stackctl.domain.plan import Operation, Plan
 from stackctl.domain.verdict import Verdict
-from stackctl.errors import NotConverged, RolledBack, StackctlError
-from stackctl.ports import Progress, Services
+from stackctl.ports import Services
 from stackctl.rendering.swarm import STACK_FILE
-from stackctl.verifying.updated import updated
 
-PACE = 0.3  # seconds between two looks: a Swarm announces nothing to the outside
-LOG_LINES = 10
 DOING = {
     "create": "creating",
     "update": "updating",
@@ -39,6 +37,10 @@ async def launch_services(
     Raises `RolledBack` where the Swarm took an update back, with the end of what the failed tasks said.
     """
     engine = project.services
+    for operation in plan.of("place"):
+        _say(project, operation)
+        engine.label(operation.node, operation.instance)
+    plan = await renew_servers(project, desired, plan, waiting)
     began = beginnings(engine)
     tell(project, engine, desired, plan)
     if not waiting.wait:
@@ -46,6 +48,8 @@ async def launch_services(
     workloads = (desired.workload(operation.service) for operation in plan.of("update"))
     digests = {workload.name: workload.digest for workload in workloads if workload}
     await settled(engine, digests, began, waiting.timeout, project.progress)
+    called = {service.name for service in project.stack.services if service.register == "api"}
+    await _begun(engine, {w.name: w.replicas for w in desired.workloads if w.name in called}, waiting.timeout)
     async with Observer(project) as observer:
         await register_missing(observer, project)
         if running_balancers(seen):  # a stack that has just been made has no marks
@@ -57,11 +61,9 @@ async def launch_services(
 
 
 def tell(project: Project, engine: Services, desired: Desired, plan: Plan) -> None:
-    """The Swarm's part of a plan; it returns before the Swarm has done it."""
-    for operation in plan.operations:
-        project.progress.step(operation.instance, f"{DOING[operation.verb]} ({operation.cause})")
-    for operation in plan.of("place"):
-        engine.label(operation.node, operation.instance)
+    """What services are to be; it returns before the Swarm has seen to it."""
+    for operation in plan.of("create", "update", "scale", "remove"):
+        _say(project, operation)
     if plan.of("create", "update", "remove"):
         engine.deploy(project.workspace.folder / STACK_FILE, prune=True)
     elif scaled := plan.of("scale"):
@@ -69,42 +71,16 @@ def tell(project: Project, engine: Services, desired: Desired, plan: Plan) -> No
         engine.scale({name: workload.replicas for name, workload in wanted.items() if workload})
 
 
-def beginnings(engine: Services) -> Mapping[str, str]:
-    """When the last update of each workload began: the next one has begun when this is another time."""
-    return {service.workload: service.updated for service in engine.services()}
+async def _begun(engine: Services, replicas: Mapping[str, int], timeout: float) -> None:
+    """Until services that are to be registered by a call have tasks to register. Where the time is over, the proof says
+    what they lack."""
+    deadline = time.monotonic() + timeout
+    while replicas and time.monotonic() < deadline:
+        seen = await asyncio.to_thread(engine.observe)
+        if all(sum(i.serving for i in seen.of(name)) >= count for name, count in replicas.items()):
+            return
+        await asyncio.sleep(PACE)
 
 
-async def settled(
-    engine: Services, digests: Mapping[str, str], began: Mapping[str, str], timeout: float, progress: Progress
-) -> None:
-    """Until the Swarm has brought workloads to the definitions with these digests; raises `RolledBack` where it gave
-    one up, and `NotConverged` where it is not through after `timeout` seconds."""
-    deadline, left = time.monotonic() + timeout, dict(digests)
-    while left:
-        services = {service.workload: service for service in await asyncio.to_thread(engine.services)}
-        tasks = await asyncio.to_thread(engine.observe)
-        for name, digest in tuple(left.items()):
-            if name not in services:
-                raise StackctlError("service-gone", f"somebody removed {name} meanwhile", hint="stackctl up")
-            found = updated(digest, services[name], tasks.of(name), began.get(name, ""))
-            if found.failed:
-                raise await given_up(engine, name, found.reason)
-            if found.over:
-                del left[name]
-                progress.step(services[name].name, "updated")
-        if left and time.monotonic() > deadline:
-            message = f"after {timeout:g} s the Swarm has not updated {', '.join(left)}"
-            raise NotConverged("update-unfinished", message, hint="it goes on: stackctl ps, stackctl verify")
-        if left:
-            await asyncio.sleep(PACE)
-
-
-async def given_up(engine: Services, workload: str, reason: str, task: Instance | None = None) -> RolledBack:
-    """The error for an update that came to nothing: why tasks failed, and the end of what one of them said."""
-    troubles = await asyncio.to_thread(engine.troubles, workload)
-    words = [f"\n    {trouble.instance.id}: {trouble.reason}" for trouble in troubles[-2:]]
-    for instance in [task] if task else [trouble.instance for trouble in troubles[-1:]]:
-        said = await asyncio.to_thread(engine.last_words, instance, LOG_LINES)
-        words += [f"\n    {line}" for line in said.splitlines()]
-    hint = "what was there before is in service"
-    return RolledBack("rolled-back", f"{workload}: {reason}{''.join(words)}", where=f"services.{workload}", hint=hint)
+def _say(project: Project, operation: Operation) -> None:
+    project.progress.step(operation.instance, f"{DOING[operation.verb]} ({operation.cause})")

@@ -24,7 +24,14 @@ def status(project: Project) -> StackStatus:
             agents = tuple([await _agent(observer, part) for part in parts])
             kind = registries.settings(project.stack).kind
             return StackStatus(
-                project.stack.name, project.stack.engine, await _cluster(observer), agents, seen.balancers, kind
+                project.stack.name,
+                project.stack.engine,
+                await _cluster(observer),
+                agents,
+                seen.balancers,
+                kind,
+                project.stack.balancer.virtual_address,
+                await observer.keepers(seen.engine),
             )
 
     return asyncio.run(run())

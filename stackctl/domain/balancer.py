@@ -12,6 +12,8 @@ from stackctl.domain.instance import Endpoint
 from stackctl.domain.registry import RegistrySettings
 from stackctl.domain.route import Route
 
+ALIVE = "/.stackctl/alive"  # what keepalived asks for: nginx itself answers, no instance
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Backend:
@@ -36,7 +38,8 @@ class BalancerSettings:
     """What a balancer is told once, at its start; times in seconds.
 
     `services` are those of the spec; others are found in the registry. `https` and `tls` say whether these entries are
-    open, `template` is the text of the user's own template, `empty` the status for a service without an instance.
+    open, `template` is the text of the user's own template, `empty` the status for a service without an instance,
+    `alive` whether a page of nginx's own tells that it lives.
     """
 
     stack: str
@@ -52,6 +55,7 @@ class BalancerSettings:
     empty: int = 503
     response_timeout: float = 60.0
     files: tuple[FileTemplate, ...] = ()
+    alive: bool = False
 
 
 Backends = Mapping[str, tuple[Backend, ...]]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Role = Literal["consul", "redis", "sentinel", "registrator", "balancer", "service"]
+Role = Literal["consul", "redis", "sentinel", "registrator", "balancer", "vip", "service"]
 # What may run on any machine; of the other parts each machine has its own.
 SPREAD: tuple[Role, ...] = ("service", "balancer")
 OUTSIDE = ("replicas", "live", "first", "nodes")  # the parts of a workload that its containers do not consist of

@@ -31,11 +31,13 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What DNS answers for one service: addresses (A), addresses with ports (SRV), or why there is no answer."""
+    """What DNS answers for one service: addresses (A), addresses with ports (SRV), or why there is no answer; `node` is
+    the machine on which it was asked, where there are several."""
 
     addresses: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     lost: str = ""
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,26 @@ class BalancerSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class KeeperSeen:
+    """What the keepalived of one machine shows: whether the machine has the virtual address, and whether it is fit to
+    have it, because its nginx answers. `unreachable` is the reason where nothing could be asked."""
+
+    id: str
+    node: str
+    holds: bool = False
+    fit: bool = False
+    unreachable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Every layer at one moment; `at` is a monotonic time in seconds.
 
     `catalogs` are by catalog name; `registry_lost` is the reason where there was no consistent answer; `weakened` are
     parts of the registry that are there and can't do their work (yet): servers without a vote, replicas without a link.
-    `entries` is the traffic through each published entry ("127.0.0.1:8080"), by service. `resolved` is what DNS says,
-    by catalog name; `set_aside` why the registrator does not register an instance.
+    `entries` is the traffic through each published entry ("127.0.0.1:8080"), by service. `resolved` is what DNS says
+    on each machine, by catalog name; `set_aside` why the registrator does not register an instance. `keepers` are the
+    machines that share a virtual address.
     """
 
     at: float
@@ -80,5 +95,12 @@ class Observation:
     weakened: tuple[str, ...] = ()
     balancers: tuple[BalancerSeen, ...] = ()
     entries: Mapping[str, Mapping[str, Traffic]] = field(default_factory=dict)
-    resolved: Mapping[str, Resolved] = field(default_factory=dict)
+    resolved: Mapping[str, tuple[Resolved, ...]] = field(default_factory=dict)
     set_aside: Mapping[str, str] = field(default_factory=dict)
+    keepers: tuple[KeeperSeen, ...] = ()
+
+    @property
+    def holder(self) -> str:
+        """The only machine that has the virtual address; empty where none has it, or several."""
+        nodes = [keeper.node for keeper in self.keepers if keeper.holds]
+        return nodes[0] if len(nodes) == 1 else ""

@@ -107,7 +107,7 @@ class Balancer:
     local authority of stackctl's own), and with TLS passed on to the instance that the hello names. `tcp` are ports
     published for services that only the registry knows. `template` is the text of the user's own template. `empty` is
     the status for a service without a passing instance. `shutdown_timeout` is how long connections may go on in workers
-    of an older config.
+    of an older config. `virtual_address` is one that the balancers' machines share; empty without.
     """
 
     replicas: int = 1
@@ -124,6 +124,7 @@ class Balancer:
     template: str = ""
     files: tuple[FileTemplate, ...] = ()
     empty: Literal[502, 503] = 503
+    virtual_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from stackctl.domain.observation import BalancerSeen
+from stackctl.domain.observation import BalancerSeen, KeeperSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class AgentHealth:
 
 @dataclass(frozen=True, slots=True)
 class StackStatus:
-    """All of it."""
+    """All of it; `virtual_address` is empty where the machines share none."""
 
     stack: str
     engine: str
@@ -64,3 +64,5 @@ class StackStatus:
     agents: tuple[AgentHealth, ...]
     balancers: tuple[BalancerSeen, ...]
     registry: Literal["consul", "redis", "static"] = "consul"
+    virtual_address: str = ""
+    keepers: tuple[KeeperSeen, ...] = ()

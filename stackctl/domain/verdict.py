@@ -10,7 +10,7 @@ from stackctl.domain.instance import Endpoint
 from stackctl.domain.observation import Traffic
 
 Outcome = Literal["converged", "diverged", "unstable", "timeout"]
-Layer = Literal["engine", "registry", "config", "traffic", "dns"]
+Layer = Literal["engine", "registry", "config", "entry", "traffic", "dns"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,23 @@ class ExpectedService:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedAddress:
+    """An address that one of these machines has at a time."""
+
+    address: str
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Expectation:
     """What the proof holds the observations against; `balancers` is how many there must be, `fixed` says that the
-    registry is a list that nobody keeps up to date."""
+    registry is a list that nobody keeps up to date, `shared` is the virtual address, if there is one."""
 
     stack: str
     services: tuple[ExpectedService, ...]
     balancers: int
     fixed: bool = False
+    shared: SharedAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +113,14 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The judgement that stood at the end, what it amounts to, how long it held and how long it took (seconds)."""
+    """The judgement that stood at the end, what it amounts to, how long it held and how long it took (seconds).
+
+    `after` is when the layers came to agree, of a stack that converged while it was looked at; None of one that had.
+    """
 
     outcome: Outcome
     judgement: Judgement
     stable_for: float
     elapsed: float
     reason: str = ""
+    after: float | None = None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import docker
@@ -25,6 +25,7 @@ from stackctl.errors import StackctlError, Unreachable, UsageError
 FIRST_WORD = 2.0  # seconds for a node's engine to say something
 LOG_LINES = 12
 TRIES = 5
+Spare = Callable[[IPv4Network], Iterable[IPv4Address]]
 LOST = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
 
 
@@ -61,27 +62,28 @@ class LabEngine:
             nodes = pool.map(lambda container: _node(container, network), containers)
         return Lab(lab, self._subnet(network), tuple(sorted(nodes, key=lambda node: node.number)))
 
-    def create_network(self, name: str, labels: Mapping[str, str]) -> IPv4Network:
-        """Make the lab's network; the engine chooses addresses that are nobody's.
+    def create_network(self, name: str, labels: Mapping[str, str], spare: Spare) -> IPv4Network:
+        """Make the lab's network; the engine chooses addresses that are nobody's, and gives no `spare` one away.
 
         Fixed addresses need a subnet that was asked for: it is made, looked at, and made again with the same one.
         """
         with _told("lab-network-failed", name):
             for _ in range(TRIES - 1):
                 try:
-                    return self._network(name, labels)
+                    return self._network(name, labels, spare)
                 except docker.errors.APIError:
                     continue  # somebody took the subnet in between
-            return self._network(name, labels)
+            return self._network(name, labels, spare)
 
-    def _network(self, name: str, labels: Mapping[str, str]) -> IPv4Network:
+    def _network(self, name: str, labels: Mapping[str, str], spare: Spare) -> IPv4Network:
         first = self.client.networks.create(name, driver="bridge")
         subnet = _config(first.attrs)
         first.remove()
         if subnet is None:
             hint = "look at `default-address-pools` of this machine's engine"
             raise StackctlError("lab-network-failed", "the network has no IPv4 addresses", where=name, hint=hint)
-        ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet))])
+        kept = {f"spare-{number}": str(address) for number, address in enumerate(spare(subnet), 1)}
+        ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=str(subnet), aux_addresses=kept)])
         self.client.networks.create(name, driver="bridge", labels=dict(labels), ipam=ipam)
         return subnet
 

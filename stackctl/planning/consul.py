@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from ipaddress import ip_network
 from typing import Any
 
 from stackctl.domain.desired import HealthCheck, Published, Workload
 from stackctl.domain.registry import RegistrySettings
 from stackctl.domain.stack import ConsulRegistry, Registry, Stack
+from stackctl.domain.subnet import Subnet
 
 AGENT = "consul-agent"
 CONFIG = "/consul/config/agent.json"
 DATA = "/consul/data"
+ENTRYPOINT = ("consul", "agent", "-config-dir=/consul/config", f"-data-dir={DATA}")  # the image's own
+AT_ADDRESS = "/opt/stackctl/at-address.sh"  # gives the container an address besides
 # Every stack has a network of its own, so each may use the same addresses.
 LINK_LOCAL = "169.254.83"
 ENGINE_RESOLVER = "127.0.0.11"
@@ -32,8 +34,8 @@ def resolvers(registry: ConsulRegistry) -> tuple[str, ...]:
 
 
 def agent_address(subnet: str) -> str:
-    """The second address of the stack's network; the first one is the engine's."""
-    return str(ip_network(subnet)[2])
+    """Its address in the stack's network."""
+    return Subnet(subnet).resolver
 
 
 def settings() -> RegistrySettings:

@@ -67,6 +67,7 @@ def balancer_settings(stack: Stack) -> BalancerSettings:
         template=stack.balancer.template,
         files=stack.balancer.files,
         empty=stack.balancer.empty,
+        alive=bool(stack.balancer.virtual_address),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stackctl.domain.stack import ConsulRegistry, Stack, StaticRegistry
-from stackctl.domain.verdict import Expectation, ExpectedService
+from stackctl.domain.verdict import Expectation, ExpectedService, SharedAddress
 from stackctl.planning import hosts
 from stackctl.planning.entry import is_registered, published_ports, registered_as, route_of
 
@@ -42,7 +42,9 @@ def expectation(stack: Stack, replicas: Mapping[str, int] | None = None) -> Expe
         for e in stack.external
     )
     fixed = isinstance(stack.registry, StaticRegistry)
-    return Expectation(stack.name, (*services, *external), stack.balancer.replicas, fixed=fixed)
+    address = stack.balancer.virtual_address
+    shared = SharedAddress(address, hosts.nodes(stack)) if address else None
+    return Expectation(stack.name, (*services, *external), stack.balancer.replicas, fixed=fixed, shared=shared)
 
 
 def external_id(name: str, number: int) -> str:

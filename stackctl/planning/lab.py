@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 
 from stackctl.domain.lab import ENGINE_PORT, FOLDER, LAB, NODE, Lab, NewNode, Node
 from stackctl.errors import UsageError
 
 FIRST_HOST = 10  # node 1 is .11: the gateway, and what a person adds by hand, lie below
+SPARE = range(100, 110)  # of these the engine gives none away: addresses for nodes to share
 BLOCKS = tuple(IPv4Network(f"10.{second}.0.0/16") for second in range(213, 223))
 
 
@@ -39,6 +40,11 @@ def new_node(lab: str, number: int, subnet: IPv4Network) -> NewNode:
         daemon=daemon(lab, number, subnet),
         labels={**labels(lab), NODE: str(number)},
     )
+
+
+def spare(subnet: IPv4Network) -> tuple[IPv4Address, ...]:
+    """The addresses that nobody gets by himself, as far as the network has them."""
+    return tuple(subnet[number] for number in SPARE if number < subnet.num_addresses - 1)
 
 
 def pools(subnet: IPv4Network) -> tuple[IPv4Network, IPv4Network]:

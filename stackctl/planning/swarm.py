@@ -7,16 +7,19 @@ answers at all: whoever has lost the registry must not be killed for it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from stackctl.domain.desired import Desired, HealthCheck, Workload
 from stackctl.domain.plan import Operation
+from stackctl.domain.subnet import Subnet
 from stackctl.domain.swarm import SwarmNode
 from stackctl.domain.wishes import GRACE_LABEL, REGISTER_LABEL, STOP_LABEL
 from stackctl.errors import UsageError
 from stackctl.planning import consul
+from stackctl.planning.entry import BALANCER
 from stackctl.planning.published import own_ports
 
 # The overlay is the first network of a task, the way out of its node the second.
@@ -46,7 +49,8 @@ class Placement:
 
 def as_services(desired: Desired) -> Desired:
     """The workloads as a Swarm can run them."""
-    return replace(desired, workloads=tuple(_service(desired.stack, workload) for workload in desired.workloads))
+    subnet = Subnet(desired.subnet) if desired.subnet else None
+    return replace(desired, workloads=tuple(_service(desired.stack, w, subnet) for w in desired.workloads))
 
 
 def placement(stack: str, workload: Workload) -> Placement:
@@ -97,13 +101,14 @@ def _count(desired: Desired, names: Iterable[str], role: str) -> int:
     return sum(workload.role == role for workload in workloads if workload)
 
 
-def _service(stack: str, workload: Workload) -> Workload:
+def _service(stack: str, workload: Workload, subnet: Subnet | None) -> Workload:
     if workload.role == "consul":
-        return _consul(workload)
+        return _resolving(_consul(workload), subnet) if subnet and workload.name == consul.AGENT else _consul(workload)
     if workload.role == "registrator":
         told = {
             "STACKCTL_OWNER": f"{stack}/{HOSTNAME}",
             "STACKCTL_AGENT": consul.AGENT,
+            "STACKCTL_BALANCERS": f"tasks.{BALANCER}",
             "STACKCTL_HOST_IP": "node",
         }
         return replace(workload, environment={**workload.environment, **told}, health=AGENT_HEALTH)
@@ -112,7 +117,7 @@ def _service(stack: str, workload: Workload) -> Workload:
         published = tuple(replace(port, span=1) for port in workload.published)
         configs = {**workload.configs, **workload.live}
         return replace(workload, configs=configs, live={}, published=published, health=AGENT_HEALTH)
-    return _warned(replace(workload, dns=()))
+    return _warned(workload)
 
 
 def _warned(workload: Workload) -> Workload:
@@ -141,6 +146,18 @@ def _consul(workload: Workload) -> Workload:
         address="",
         published=(),
         configs={consul.CONFIG: config},
-        volumes=workload.volumes,
         health=CONSUL_HEALTH,
+    )
+
+
+def _resolving(agent: Workload, subnet: Subnet) -> Workload:
+    """Where tasks ask for names: every node's agent gives itself one and the same address. An overlay asks for one that
+    it did not assign on the node itself and nowhere else, so that each task reaches its own node's agent."""
+    shared = f"^{re.escape(subnet.resolver)}$"
+    own = f'{{{{ GetAllInterfaces | include "name" "eth0" | exclude "address" `{shared}` | attr "address" }}}}'
+    return replace(
+        agent,
+        configs={consul.CONFIG: {**agent.configs[consul.CONFIG], "advertise_addr": own}},
+        extra={"user": "root", "entrypoint": ["sh", consul.AT_ADDRESS, subnet.resolver, *consul.ENTRYPOINT]},
+        capabilities=("NET_ADMIN", "SETGID", "SETUID"),
     )

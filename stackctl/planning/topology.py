@@ -10,7 +10,7 @@ from typing import Any
 from stackctl.domain.desired import Desired, HealthCheck, Published, Workload
 from stackctl.domain.stack import Addressing, Check, ConsulRegistry, Service, Stack
 from stackctl.domain.wishes import CANARY_LABEL
-from stackctl.planning import consul, entry, hosts, registries, swarm
+from stackctl.planning import consul, entry, hosts, registries, swarm, vip
 from stackctl.planning.entry import registered_as
 from stackctl.planning.labels import publishes
 
@@ -31,7 +31,7 @@ def component_images(stack: Stack) -> tuple[str, ...]:
     """The components whose images a stack needs: ours, and the bundled samples that it names."""
     samples = {service.image.value for service in stack.services if service.image.kind == "bundled"}
     agents = ("registrator", "balancer") if registries.has_registrator(stack) else ("balancer",)
-    return (*registries.components(stack), *agents, *sorted(samples))
+    return (*registries.components(stack), *agents, *vip.components(stack), *sorted(samples))
 
 
 def topology(stack: Stack, images: Mapping[str, str], replicas: Mapping[str, int] | None = None) -> Desired:
@@ -47,6 +47,7 @@ def topology(stack: Stack, images: Mapping[str, str], replicas: Mapping[str, int
             *registries.workloads(stack, images),
             *(_registrators(stack, images["registrator"]) if registries.has_registrator(stack) else ()),
             entry.workload(stack, images["balancer"], AGENT_HEALTH),
+            *vip.workloads(stack, images),
             *(_service(stack, s, images, counts.get(s.name, s.replicas)) for s in stack.services),
         ),
         subnet=stack.registry.subnet if isinstance(stack.registry, ConsulRegistry) else "",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from ipaddress import ip_network
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from stackctl.domain.desired import Desired, Published, Workload
+from stackctl.domain.subnet import Subnet
 from stackctl.rendering.compose_words import environment, escape, escape_all, health, mapping
 
 HEADER = "# Rendered by stackctl from the spec; edits are overwritten by the next `stackctl up`.\n"
@@ -102,12 +102,11 @@ def _identity(workload: Workload) -> dict[str, Any]:
 
 
 def _ipam(subnet: str) -> dict[str, Any]:
-    """A network's subnet, where it is not the engine's choice; the lower half is kept for fixed addresses."""
+    """A network's subnet, where it is not the engine's choice."""
     if not subnet:
         return {}
-    upper = list(ip_network(subnet).subnets(prefixlen_diff=1))[1]
-    gateway = str(ip_network(subnet)[1])
-    return {"ipam": {"config": [{"subnet": subnet, "gateway": gateway, "ip_range": str(upper)}]}}
+    known = Subnet(subnet)
+    return {"ipam": {"config": [{"subnet": subnet, "gateway": known.gateway, "ip_range": known.assigned}]}}
 
 
 def _file(value: Any) -> str:

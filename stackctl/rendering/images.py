@@ -27,6 +27,8 @@ AGENT_MODULES = (
     "rendering/templates.py",
     "rendering/files.py",
     "rendering/nginx.py",
+    "verifying/__init__.py",
+    "verifying/drained.py",
 )
 
 
@@ -55,6 +57,7 @@ COMPONENTS: Mapping[str, Component] = {
     "registrator": Component(modules=AGENT_MODULES),
     "balancer": Component(modules=AGENT_MODULES, templates=("nginx",)),
     "heartbeat": Component(modules=AGENT_MODULES),
+    "keepalived": Component(modules=AGENT_MODULES),
     "node": Component(),
     "whoami": Component(),
     "live": Component(shared=HTTP),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import jinja2
 
-from stackctl.domain.balancer import Backend, BalancerSettings, Target
+from stackctl.domain.balancer import ALIVE, Backend, BalancerSettings, Target
 from stackctl.domain.instance import Endpoint
 
 STATUS_PORT = 8089
@@ -46,6 +46,7 @@ def render(
         status_port=STATUS_PORT,
         tls_port=TLS_PORT,
         certificate=CERTIFICATE,
+        alive=ALIVE,
         modules=MODULES,
         connect_timeout=_milliseconds(settings.connect_timeout),
         response_timeout=_milliseconds(settings.response_timeout),

@@ -83,6 +83,7 @@ def _service(stack: str, workload: Workload, parallel: int) -> dict[str, Any]:
     mounts = [f"{source}:{path}" for source, path in {**workload.volumes, **workload.binds}.items()]
     said = {
         "hostname": workload.hostname,
+        "dns": list(workload.dns),
         "sysctls": dict(workload.sysctls),
         "command": list(workload.command),
         "environment": variables,

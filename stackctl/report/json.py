@@ -24,6 +24,7 @@ def verdict_json(stack: str, engine: str, verdict: Verdict) -> dict[str, Any]:
         "converged": verdict.outcome == "converged",
         "elapsed_s": round(verdict.elapsed, 3),
         "stable_s": round(verdict.stable_for, 3),
+        "converged_after_s": None if verdict.after is None else round(verdict.after, 3),
         "revision": verdict.judgement.revision,
         "reason": verdict.reason or None,
         "services": [_service(service) for service in verdict.judgement.services],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from stackctl.domain.observation import KeeperSeen
 from stackctl.domain.status import StackStatus
 from stackctl.report.table import Table
 
@@ -27,6 +28,9 @@ def status_text(seen: StackStatus) -> str:
             for b in seen.balancers
         )
         lines.append(str(Table(("balancer", "revision", "backends", "state"), balancers)))
+    if seen.keepers:
+        keepers = tuple((k.node, k.id, _holding(k)) for k in seen.keepers)
+        lines.append(str(Table((seen.virtual_address, "keepalived", "state"), keepers)))
     return "\n\n".join(lines)
 
 
@@ -47,7 +51,25 @@ def status_json(seen: StackStatus) -> dict[str, Any]:
             }
             for b in seen.balancers
         ],
+        **({"virtual_address": _shared(seen)} if seen.virtual_address else {}),
     }
+
+
+def _shared(seen: StackStatus) -> dict[str, Any]:
+    keepers = [
+        {"id": k.id, "node": k.node, "holds": k.holds, "fit": k.fit, "unreachable": k.unreachable or None}
+        for k in seen.keepers
+    ]
+    return {"address": seen.virtual_address, "holders": [k.node for k in seen.keepers if k.holds], "machines": keepers}
+
+
+def _holding(keeper: KeeperSeen) -> str:
+    if keeper.unreachable:
+        return keeper.unreachable
+    answers = "" if keeper.fit else "no balancer answers here"
+    if keeper.holds:
+        return f"has it, and {answers}" if answers else "has it"
+    return answers or "stands by"
 
 
 def _leader(seen: StackStatus) -> str:

@@ -36,8 +36,9 @@ def headline(stack: str, engine: str, verdict: Verdict) -> str:
     """The answer in one line."""
     revision = verdict.judgement.revision or "none"
     held = f", stable for {verdict.stable_for:.1f} s" if verdict.outcome in ("converged", "diverged") else ""
+    took = f", after {verdict.after:.1f} s" if verdict.after is not None else ""
     reason = f" ({verdict.reason})" if verdict.reason else ""
-    return f"{stack} · {engine} · revision {revision} · {verdict.outcome}{held}{reason}"
+    return f"{stack} · {engine} · revision {revision} · {verdict.outcome}{held}{took}{reason}"
 
 
 def verdict_table(stack: str, engine: str, verdict: Verdict) -> str:

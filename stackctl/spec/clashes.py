@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from stackctl.domain.balancer import ALIVE
 from stackctl.spec import scalars
 from stackctl.spec.document import Document
 from stackctl.spec.findings import Finding, KeyPath, Place, Wrong, dotted
@@ -55,6 +56,8 @@ def _claims(document: Document) -> Iterator[Claim]:
         yield from _ports(("balancer", "tcp", index), port, span)
     if str(document.get("balancer", "stub_status")).lower() == "true":
         yield Claim("the path /stub_status", ("balancer", "stub_status"))
+    if document.get("balancer", "virtual_address"):
+        yield Claim(f"the path {ALIVE}", ("balancer", "virtual_address"))
     domain = document.get("balancer", "domain", default="localhost")
     for room in ("services", "external"):
         for name in document.mapping(room):

@@ -8,12 +8,21 @@ from stackctl.spec import scalars
 from stackctl.spec.document import Document
 from stackctl.spec.findings import Finding, Wrong, suggestion
 
+NO_VIRTUAL_ADDRESS = {
+    "compose": ("on one machine there is nobody to pass it to", "leave it out, or use the engine hosts"),
+    "swarm": (
+        "not in a Swarm: keepalived has to know every node's address, and nodes come and go",
+        "give DNS the addresses of the nodes that have a balancer",
+    ),
+}
+
 
 def machine_findings(document: Document) -> Iterator[Finding]:
     """Whatever contradicts itself about machines. `hosts` beside another engine are there for `up --engine hosts`."""
     hosts = document.mapping("hosts")
     yield from _ways(document)
     yield from _places(document, hosts)
+    yield from _shared(document, hosts)
     if document.get("engine") != "hosts":
         return
     if not hosts:
@@ -54,6 +63,21 @@ def _places(document: Document, hosts: dict[str, object]) -> Iterator[Finding]:
                 yield Finding(path, f"there is no host {name!r}", near)
             elif name in on[:index]:
                 yield Finding(path, f"{name} is listed twice")
+
+
+def _shared(document: Document, hosts: dict[str, object]) -> Iterator[Finding]:
+    """A virtual address needs machines that can pass it on, and is none of their own."""
+    path, engine = ("balancer", "virtual_address"), document.get("engine", default="compose")
+    address = document.get(*path)
+    if address is None:
+        return
+    if engine in NO_VIRTUAL_ADDRESS:
+        yield Finding(path, *NO_VIRTUAL_ADDRESS[engine], at="key")
+    elif str(document.get("balancer", "replicas", default=1)) == "1":
+        yield Finding(path, "with one balancer there is nobody to pass it to", "set `balancer.replicas`", at="key")
+    for name in hosts:
+        if document.get("hosts", name, "address") == address:
+            yield Finding(path, f"it is the address of {name} itself", "choose one that no machine has")
 
 
 def _parts(document: Document, count: int) -> Iterator[Finding]:

@@ -34,7 +34,7 @@ IMAGE = (
     r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 )
 
-RESERVED = ("balancer", "consul", "lb", "redis", "registrator", "sentinel")
+RESERVED = ("balancer", "consul", "lb", "redis", "registrator", "sentinel", "vip")
 
 
 def text(value: object) -> str:

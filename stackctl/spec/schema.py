@@ -124,6 +124,11 @@ class BalancerSpec(Extensible):
     template: Annotated[str | None, fields.FOLDER] = Field(
         None, description="Your own Jinja2 template, given the same context."
     )
+    virtual_address: Annotated[str | None, fields.ADDRESS] = Field(
+        None,
+        description="On several hosts: an address that nobody has, in their network. One host whose balancer answers "
+        "has it; another one takes it over.",
+    )
 
 
 class CheckSpec(Model):

@@ -64,17 +64,22 @@ def unsayable(document: Document) -> Iterator[Finding]:
     yield from _registry(document)
     for name in document.mapping("services"):
         if isinstance(document.get("services", name), dict):
+            yield from _placing(document, name)
             yield from _registering(document, name)
             yield from _compose(document, name)
 
 
 def unsaid(stack: Stack) -> Iterator[str]:
     """What a person should hear: it is left out in a Swarm, where nothing depends on it."""
-    if stack.engine == "swarm" and isinstance(stack.registry, ConsulRegistry) and stack.registry.ui:
+    if stack.engine != "swarm":
+        return
+    if isinstance(stack.registry, ConsulRegistry) and stack.registry.ui:
         yield (
             f"registry.consul.ui: port {stack.registry.ui} is not published in a Swarm, because it would be on every "
             "address of every node; `stackctl status` shows the cluster"
         )
+    if stack.hosts:
+        yield "hosts: a Swarm knows its own nodes, these are not asked"
 
 
 def _registry(document: Document) -> Iterator[Finding]:
@@ -84,10 +89,13 @@ def _registry(document: Document) -> Iterator[Finding]:
     ):
         if kind in document.mapping("registry"):
             yield Finding(("registry", kind), f"not in a Swarm: {why}", "use Consul", at="key")
-    if document.get("registry", "consul", "dns"):
-        message = "not in a Swarm: tasks can't be told of a DNS server on their own node"
-        hint = "tasks find each other by their service's name"
-        yield Finding(("registry", "consul", "dns"), message, hint, at="key")
+
+
+def _placing(document: Document, service: str) -> Iterator[Finding]:
+    if document.get("services", service, "on") is not None:
+        message = "not in a Swarm: it has nodes, and not the `hosts` of the spec"
+        hint = "say `compose: {deploy: {placement: {constraints: [node.hostname == …]}}}`"
+        yield Finding(("services", service, "on"), message, hint, at="key")
 
 
 def _registering(document: Document, service: str) -> Iterator[Finding]:

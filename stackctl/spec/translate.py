@@ -100,6 +100,7 @@ def _balancer(spec: BalancerSpec, files: Files) -> Balancer:
         template=files.template,
         files=tuple(_file(file, files) for file in spec.files),
         empty=spec.empty,
+        virtual_address=spec.virtual_address or "",
     )
 
 

@@ -1,7 +1,8 @@
 """The judge: what must be, against what each layer showed, instance by instance.
 
-engine = what the spec wants; registry = engine; each balancer's running config = registry; traffic through each
-balancer and each published entry = config. The first difference is named. Nothing observed is never agreement.
+engine = what the spec wants; registry = engine; each balancer's running config = registry; a virtual address is had by
+one machine; traffic through each balancer and each published entry = config. The first difference is named. Nothing
+observed is never agreement.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from stackctl.domain.verdict import (
     TrafficVerdict,
 )
 from stackctl.planning.placement import load_of, places
+from stackctl.verifying.entry import held, unproven
 
 REGISTERING = (
     "consul",
@@ -66,7 +68,7 @@ def _judge_service(expectation: Expectation, service: ExpectedService, seen: Obs
     ways: dict[str, Traffic] = {b.id: b.traffic[service.name] for b in seen.balancers if service.name in b.traffic}
     ways |= {entry: traffic[service.name] for entry, traffic in seen.entries.items() if service.name in traffic}
     traffic = {way: _attribute(met, serving) for way, met in ways.items()} if service.routed else {}
-    resolved = seen.resolved.get(service.catalog_name, Resolved()) if service.resolved else None
+    resolved = seen.resolved.get(service.catalog_name, (Resolved(),)) if service.resolved else ()
 
     divergence = _engine(service, desired, seen.engine, serving, draining)
     if service.registered:
@@ -75,9 +77,11 @@ def _judge_service(expectation: Expectation, service: ExpectedService, seen: Obs
         divergence = divergence or _config(
             service, expectation.balancers, registered, configs, seen.balancers, weights=expected_weights(catalog)
         )
+        divergence = divergence or held(expectation, seen.keepers)
+        divergence = divergence or unproven(expectation.shared, service, traffic)
         divergence = divergence or _traffic(service, configs, registered, traffic, expectation.balancers)
-    if resolved:
-        divergence = divergence or _dns(registered, resolved)
+    for answer in resolved:
+        divergence = divergence or _dns(registered, answer)
     return ServiceVerdict(
         service.name,
         desired,
@@ -85,7 +89,7 @@ def _judge_service(expectation: Expectation, service: ExpectedService, seen: Obs
         registry=tuple(sorted(registered)) if service.registered else (),
         config={id: tuple(sorted(members)) for id, members in configs.items()} if service.routed else {},
         traffic=traffic,
-        dns=_named(registered, resolved) if resolved else {},
+        dns=_named(registered, resolved[0]) if resolved else {},
         divergence=divergence,
     )
 
@@ -221,8 +225,9 @@ def _traffic(
 
 
 def _dns(registered: Members, resolved: Resolved) -> Divergence | None:
+    where = f"on {resolved.node}: " if resolved.node else ""
     if resolved.lost:
-        return Divergence("dns", tuple(sorted(registered)), (), resolved.lost)
+        return Divergence("dns", tuple(sorted(registered)), (), where + resolved.lost)
     wanted = {str(endpoint): id for id, endpoint in registered.items() if endpoint}
     addresses = {endpoint.address for endpoint in registered.values() if endpoint}
     words = []
@@ -232,7 +237,7 @@ def _dns(registered: Members, resolved: Resolved) -> Divergence | None:
     missing |= {id for id, endpoint in registered.items() if endpoint and endpoint.address not in resolved.addresses}
     if missing:
         words.append(f"DNS (A and SRV) does not answer with {', '.join(sorted(missing))}")
-    return Divergence("dns", tuple(sorted(missing)), (), "; ".join(words)) if words else None
+    return Divergence("dns", tuple(sorted(missing)), (), where + "; ".join(words)) if words else None
 
 
 def _named(registered: Members, resolved: Resolved) -> dict[str, tuple[str, ...]]:

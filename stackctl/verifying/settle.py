@@ -19,6 +19,7 @@ class Settling:
     since: float | None = None
     last: Judgement | None = None
     parted: bool = False
+    differed: bool = False
 
 
 def settle(state: Settling, judgement: Judgement, now: float) -> tuple[Settling, Verdict | None]:
@@ -26,11 +27,12 @@ def settle(state: Settling, judgement: Judgement, now: float) -> tuple[Settling,
     same = state.last is not None and state.since is not None and _key(judgement) == _key(state.last)
     since = state.since if same and state.since is not None else judgement.at
     parted = state.parted or (state.last is not None and state.last.agrees and not judgement.agrees)
-    state = replace(state, since=since, last=judgement, parted=parted)
+    state = replace(state, since=since, last=judgement, parted=parted, differed=state.differed or not judgement.agrees)
     held, elapsed = judgement.at - since, now - state.started
     if held >= state.window and (same or state.window == 0):
         if judgement.agrees:
-            return state, Verdict("converged", judgement, held, elapsed)
+            after = since - state.started if state.differed else None
+            return state, Verdict("converged", judgement, held, elapsed, after=after)
         # Waiting helps nobody where every difference is one that lasts.
         if not state.patient or all(divergence.lasting for _, divergence in judgement.divergences):
             return state, Verdict("diverged", judgement, held, elapsed)

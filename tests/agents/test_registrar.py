@@ -13,10 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from stackctl.agents.balancers import Balancers
 from stackctl.agents.loop import Log
 from stackctl.agents.registrar import Registrar
+from stackctl.domain.balancer import Backend
 from stackctl.domain.container import Container
 from stackctl.domain.conventions import Scope
+from stackctl.domain.instance import Endpoint
+from stackctl.domain.observation import BalancerSeen
 from stackctl.engine.container_json import EngineEvent
 from stackctl.engine.events import EngineSocket
 from stackctl.errors import StackctlError, Unreachable
@@ -33,6 +37,7 @@ class Engine:
         self.slow: dict[str, asyncio.Event] = {}
         self.stream: asyncio.Queue[EngineEvent | None] = asyncio.Queue()
         self.calls: list[str] = []
+        self.signals: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
 
     @asynccontextmanager
     async def events(self) -> AsyncIterator[AsyncIterator[EngineEvent]]:
@@ -53,6 +58,12 @@ class Engine:
             await self.slow[id].wait()
         return found
 
+    async def stop_signal(self, image: str) -> str:
+        return f"what {image} says"
+
+    async def signal(self, id: str, signal: str) -> None:
+        self.signals.put_nowait((id, signal))
+
 
 class Site:
     """A registrar at work, with all that it works on."""
@@ -61,7 +72,8 @@ class Site:
         self.engine, self.registry, self.output = Engine(), Memory(), io.StringIO()
         log = Log("registrator", self.output)
         engine = cast(EngineSocket, self.engine)
-        self.registrar = Registrar(SCOPE, engine, self.registry, log, relist=relist)
+        self.balancers = Balancers()
+        self.registrar = Registrar(SCOPE, engine, self.registry, log, relist=relist, balancers=self.balancers)
 
     async def instance(self, number: int, *, answers: bool = True, told: bool = True) -> Container:
         """A container whose port on 127.0.0.1 answers, or accepts and is silent; its start is told, or not."""
@@ -286,3 +298,37 @@ def test_set_aside_is_told_once() -> None:
         assert "web-1" in cast(dict[str, str], site.registrar.health().details["set_aside"])
 
     play(story)
+
+
+def test_told_when_no_balancer_has_it() -> None:
+    """Who was warned is looked for in the balancers until none has it, and gets its image's own signal then, once."""
+
+    async def story(site: Site) -> None:
+        served = asyncio.Event()
+        looks = 0
+
+        async def look() -> tuple[BalancerSeen, ...]:
+            nonlocal looks
+            looks += 1
+            backend = Backend("web-1", Endpoint("127.0.0.1", 80))
+            return (BalancerSeen("lb", backends={} if served.is_set() else {"web": (backend,)}),)
+
+        site.balancers.look = look  # type: ignore[method-assign]
+        made = await site.instance(1)
+        site.engine.known["c1"] = replace(made, labels={**made.labels, "stackctl.stop": "image"}, stop_signal=23)
+        await site.registered("web-1")
+        for _ in range(2):  # events may be told twice
+            site.tell("kill", "c1", signal=23)
+        await site.registered()
+        async with asyncio.timeout(5):
+            while looks < 3:
+                await asyncio.sleep(0.005)
+        assert site.engine.signals.empty()
+        served.set()
+        async with asyncio.timeout(5):
+            assert await site.engine.signals.get() == ("c1", "what web says")
+        (line,) = site.logged("released")
+        assert line["signal"] == "what web says"
+        assert site.engine.signals.empty()
+
+    play(story, relist=60)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from stackctl.agents.registration import (
-    STOP_MARGIN,
+from stackctl.agents.leaving import Look, Looked, Release
+from stackctl.agents.registration import STOP_MARGIN, State, problems, reduce
+from stackctl.agents.registration_events import (
     Abandon,
     Answered,
     Ask,
@@ -20,17 +21,15 @@ from stackctl.agents.registration import (
     Probe,
     Register,
     RegistryLost,
-    Release,
     Signalled,
-    State,
     Vanished,
-    problems,
-    reduce,
 )
+from stackctl.domain.balancer import Backend
 from stackctl.domain.catalog import Registration
 from stackctl.domain.container import Container
 from stackctl.domain.conventions import Question, Scope, claims
 from stackctl.domain.instance import Endpoint
+from stackctl.domain.observation import BalancerSeen
 
 SCOPE = Scope("shop", "net", "shop/host-1")
 TERM, KILL, HUP, QUIT, WINCH, URG = 15, 9, 1, 3, 28, 23
@@ -245,11 +244,16 @@ def test_read_while_written() -> None:
 
 
 def test_who_is_merely_warned_is_released() -> None:
-    """Where the engine sends a signal that ends nothing, the instance goes from the registry first and is told then."""
+    """Where the engine sends a signal that ends nothing, the instance goes from the registry first, then from every
+    balancer, and is told then."""
     labels = {**container().labels, "stackctl.stop": "image"}
     warned = container(labels=labels, stop_signal=URG)
-    _, commands = play(Signalled(warned.id, URG, 102.0), state=serving(warned))
-    assert commands == [Deregister("web-1"), Release(warned)]
+    state, commands = play(Signalled(warned.id, URG, 102.0), state=serving(warned))
+    assert commands == [Deregister("web-1"), Look()]
+    has_it = BalancerSeen("lb", backends={"web": (Backend("web-1", Endpoint("10.0.0.1", 80)),)})
+    state, commands = play(Looked((has_it,), 102.1), state=state)
+    assert commands == [Look()]
+    assert play(Looked((BalancerSeen("lb"),), 102.2), state=state)[1] == [Release(warned)]
     _, commands = play(Signalled(warned.id, KILL, 102.0), state=serving(warned))
     assert commands == [Deregister("web-1")], "this one ends it"
 

@@ -8,7 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from stackctl.agents.registration import (
+from stackctl.agents.registration import State, reduce
+from stackctl.agents.registration_events import (
     Abandon,
     Answered,
     Ask,
@@ -22,9 +23,7 @@ from stackctl.agents.registration import (
     Register,
     RegistryLost,
     Signalled,
-    State,
     Vanished,
-    reduce,
 )
 from stackctl.domain.catalog import Registration
 from stackctl.domain.container import Container

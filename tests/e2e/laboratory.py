@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+from docker.models.containers import Container
 
 from stackctl.engine.client import docker_cli
 from tests.e2e.scenario import Result, run
@@ -24,6 +25,14 @@ WEB = """\
     route: /
     check: {http: /healthz}
     stop_grace: 10s
+"""
+# What a container hears when it asks for the internal service's name, and from the service itself.
+ASK = """
+import socket
+print(*sorted({row[4][0] for row in socket.getaddrinfo("back.service.dc1.consul", 8081)}))
+with socket.create_connection(("back.service.dc1.consul", 8081), 5) as asked:
+    asked.sendall(b"GET / HTTP/1.0\\r\\nHost: back\\r\\n\\r\\n")
+    print(asked.makefile().read())
 """
 
 
@@ -46,6 +55,10 @@ class Lab:
         assert document["schema"] == "stackctl/lab-list/v1"
         nodes: list[dict[str, Any]] = document["labs"][0]["nodes"] if document["labs"] else []
         return nodes
+
+    def containers(self) -> list[Container]:
+        """The nodes as containers of this machine, dead ones too."""
+        return docker.from_env().containers.list(all=True, filters={"label": f"stackctl.lab={self.name}"})
 
     def context(self, number: int) -> str:
         """A node's context."""

@@ -34,6 +34,11 @@ def loaded_at(host: str, first: int, act: Callable[[], object], *, rate: float =
     return sum(while_doing(act, *kinds), Report())
 
 
+def idempotent(report: Report) -> int:
+    """How many GETs were lost."""
+    return sum(count for reason, count in report.reasons.items() if reason.startswith("GET"))
+
+
 def while_doing(act: Callable[[], object], *loads: Callable[[asyncio.Event], Coroutine[Any, Any, Any]]) -> list[Any]:
     """What each of these loads reports, which run while something is done and are told then to end."""
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 import pytest
 
+from bench.holding import Holding
+from bench.impatient import Asked
 from bench.load import Report
-from tests.e2e.laboratory import WEB, Lab, laboratory
-from tests.e2e.loading import loaded_at
+from tests.e2e.laboratory import ASK, WEB, Lab, laboratory
+from tests.e2e.loading import idempotent, loaded_at, while_doing
 from tests.e2e.scenario import Result, eventually, run
 
 pytestmark = pytest.mark.engine
 
 PORT = 9080
 NODES = ("one", "two", "three")
+WITHIN = 3.0  # seconds for clients to go on
 SPEC = """\
 name: {name}
 engine: hosts
@@ -29,7 +34,7 @@ hosts:
   three: {{context: {lab}-3}}
 registry:
   consul: {{servers: 3, dns: true}}
-balancer: {{replicas: 2, http: 9080, response_timeout: 2s}}
+balancer: {{replicas: 2, http: 9080, response_timeout: 2s, virtual_address: {shared}}}
 services:
 {web}  echo: {{image: echo, port: 9999, replicas: 2, route: "tcp:9999"}}
   back:
@@ -39,14 +44,6 @@ services:
     on: [two, three]
     compose: {{ports: ["8081:8081"]}}
   live: {{image: live, port: 8080, register: api, route: /live}}
-"""
-# What a container hears when it asks for the internal service's name, and from the service itself.
-ASK = """
-import socket
-print(*sorted({row[4][0] for row in socket.getaddrinfo("back.service.dc1.consul", 8081)}))
-with socket.create_connection(("back.service.dc1.consul", 8081), 5) as asked:
-    asked.sendall(b"GET / HTTP/1.0\\r\\nHost: back\\r\\n\\r\\n")
-    print(asked.makefile().read())
 """
 
 
@@ -67,6 +64,41 @@ class Cluster:
         """A machine's address."""
         address: str = self.lab.nodes()[NODES.index(node)]["address"]
         return address
+
+    @property
+    def shared(self) -> str:
+        """The address that the balancers share: one that the lab gives to nobody."""
+        return shared(self.lab)
+
+    def holding(self) -> Holding:
+        """Who has it, as the machines' kernels say."""
+        return Holding(self.lab.containers(), self.shared)
+
+    def holders(self) -> list[str]:
+        """The machines that have it now."""
+        return [NODES[int(name.rpartition("-")[2]) - 1] for name in asyncio.run(self.holding().holders())]
+
+    def moves(self, holder: str) -> None:
+        """Wait until another machine has it, too."""
+        eventually(lambda: not {*self.holders()} <= {holder}, f"another machine than {holder} to have the address")
+
+    def watched(self, act: Callable[[], object]) -> tuple[Asked, float]:
+        """What became of requests to it until something was done and one was answered then; for how long two machines
+        had it meanwhile."""
+        asked, holding = Asked(self.shared, PORT), self.holding()
+
+        async def watch(over: asyncio.Event) -> None:
+            async with holding:
+                await over.wait()
+
+        def act_and_ask() -> None:
+            eventually(lambda: asked.answered, "an answer at the address")
+            act()
+            done = time.monotonic()
+            eventually(lambda: max(asked.answered) > done, "an answer at the address after that")
+
+        while_doing(act_and_ask, asked.ask, watch)
+        return asked, holding.several
 
     def ps(self) -> dict[str, str]:
         """The node of every instance."""
@@ -98,14 +130,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Three machines and a stack on them, up and proven, shared by the module in the order of its tests."""
     with laboratory(tmp_path_factory.mktemp("hosts"), 3) as lab:
         own = Cluster(f"e2e-{uuid.uuid4().hex[:6]}", lab)
-        (lab.folder / "stack.yaml").write_text(SPEC.format(name=own.name, lab=lab.context(1)[:-2], web=WEB))
+        spec = SPEC.format(name=own.name, lab=lab.context(1)[:-2], web=WEB, shared=shared(lab))
+        (lab.folder / "stack.yaml").write_text(spec)
         own.stackctl("up")
         yield own
 
 
-def idempotent(report: Report) -> int:
-    """How many GETs were lost."""
-    return sum(count for reason, count in report.reasons.items() if reason.startswith("GET"))
+def shared(lab: Lab) -> str:
+    """An address of the lab's network that the lab gives to nobody."""
+    return str(IPv4Address(lab.nodes()[0]["address"]) - 11 + 100)
 
 
 def test_spread_and_proven_through_each_balancer(cluster: Cluster) -> None:
@@ -117,7 +150,8 @@ def test_spread_and_proven_through_each_balancer(cluster: Cluster) -> None:
     document = cluster.stackctl("verify", "--format", "json").json
     web = next(service for service in document["services"] if service["name"] == "web")
     entries = {way for way in web["layers"]["traffic"] if way.startswith("entry ")}
-    assert entries == {f"entry {cluster.address(node)}:{PORT}" for node in cluster.members("lb").values()}
+    addresses = {cluster.shared, *(cluster.address(node) for node in cluster.members("lb").values())}
+    assert entries == {f"entry {address}:{PORT}" for address in addresses}
     assert all(set(met["by_instance"]) == set(web["desired"]) for met in web["layers"]["traffic"].values())
     status = cluster.stackctl("status", "--format", "json").json
     assert [member["name"] for member in status["consul"]["members"]] == sorted(NODES)
@@ -191,6 +225,54 @@ def test_a_machine_is_cut_off_and_healed(cluster: Cluster) -> None:
     assert "two" in cluster.stackctl("verify", code=3).stdout
     cluster.lab.stackctl("heal", "2")
     print(f"converged {cluster.converges():.1f} s after the cable was back")
+
+
+def test_the_shared_address_moves(cluster: Cluster) -> None:
+    """Who has the address dies: clients go on through another machine within 3 s; it comes back, and one has it."""
+    (holder,) = cluster.holders()
+    assert cluster.stackctl("status", "--format", "json").json["virtual_address"]["holders"] == [holder]
+    number = str(NODES.index(holder) + 1)
+
+    def die() -> None:
+        cluster.lab.stackctl("stop", number)
+        cluster.moves(holder)
+
+    asked, _ = cluster.watched(die)
+    print(f"no answer at the address for {asked.gap:.2f} s")
+    assert asked.gap < WITHIN
+
+    def come_back() -> None:
+        cluster.lab.stackctl("start", number)
+        cluster.converges()
+
+    asked, several = cluster.watched(come_back)
+    assert (len(cluster.holders()), several < WITHIN, asked.gap < WITHIN) == (1, True, True), (several, asked.gap)
+
+
+def test_the_shared_address_follows_nginx(cluster: Cluster) -> None:
+    """Who has the address loses its nginx: another machine has the address."""
+    (holder,) = cluster.holders()
+    number = NODES.index(holder) + 1
+    cluster.lab.docker(number, "kill", f"{cluster.name}-{holder}-lb-1")
+    cluster.moves(holder)
+    cluster.lab.docker(number, "start", f"{cluster.name}-{holder}-lb-1")
+    cluster.converges()
+
+
+def test_two_that_have_the_shared_address(cluster: Cluster) -> None:
+    """A keepalived that is killed leaves its machine the address while another takes it: a difference, until it is
+    started again and gives the address up."""
+    (holder,) = cluster.holders()
+    number, keeper = NODES.index(holder) + 1, f"{cluster.name}-{holder}-vip-1"
+    cluster.lab.docker(number, "kill", keeper)
+    cluster.moves(holder)
+    assert len(cluster.holders()) == 2
+    (web, *_) = cluster.stackctl("verify", "--format", "json", code=3).json["services"]
+    assert web["first_divergence"]["layer"] == "entry"
+    assert web["first_divergence"]["reason"] == f"{keeper} can't be asked: it is exited"
+    cluster.lab.docker(number, "start", keeper)
+    cluster.converges()
+    assert len(cluster.holders()) == 1
 
 
 def test_without_a_quorum_the_last_config_stays(cluster: Cluster) -> None:

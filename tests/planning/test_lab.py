@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stackctl.domain.lab import MOST_NODES, NAME, Condition, Lab, Node, SwarmRole, left_out
 from stackctl.errors import UsageError
-from stackctl.planning.lab import missing, new_node, node_name, pools, stopped, swarm_roles, wanted_managers
+from stackctl.planning.lab import missing, new_node, node_name, pools, spare, stopped, swarm_roles, wanted_managers
 from tests.golden import golden
 
 SUBNET = IPv4Network("172.18.0.0/16")
@@ -39,6 +39,14 @@ def test_nobody_shares_addresses(subnet: str) -> None:
     inside, overlays = pools(IPv4Network(subnet))
     assert not inside.overlaps(overlays)
     assert not any(pool.overlaps(IPv4Network(subnet)) for pool in (inside, overlays))
+
+
+def test_spare_addresses() -> None:
+    """Addresses for nodes to share are those of no node, and as many as the network has."""
+    kept = set(map(str, spare(SUBNET)))
+    assert {"172.18.0.100", "172.18.0.109"} <= kept
+    assert not kept & {str(new_node("lab", number, SUBNET).address) for number in range(1, MOST_NODES + 1)}
+    assert spare(IPv4Network("192.0.2.0/26")) == ()
 
 
 def test_every_node_fits() -> None:

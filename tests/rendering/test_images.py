@@ -129,6 +129,6 @@ def test_agents_find_what_they_import(component: str) -> None:
 def test_agents_need_little() -> None:
     """Agents import the standard library, stackctl itself and what is in their image."""
     known = {*sys.stdlib_module_names, "aiohttp", "dns", "jinja2", "redis", "stackctl"}
-    for component in ("registrator", "balancer", "heartbeat"):
+    for component in ("registrator", "balancer", "heartbeat", "keepalived"):
         for name in [name for name in build(component).files if name.endswith(".py")]:
             assert {module.partition(".")[0] for module in imported(ROOT / name)} <= known, name

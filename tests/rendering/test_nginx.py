@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,14 @@ def test_all_routes() -> None:
 def test_nothing_routed() -> None:
     """Without a service on the site, every path says so."""
     golden("nginx/nothing-routed.conf", rendered(settings(ADMIN), {}).text)
+
+
+def test_a_page_of_nginxs_own() -> None:
+    """Where keepalived asks whether nginx lives, nginx answers itself, whatever is routed, and only there."""
+    with_page = rendered(replace(settings(WEB), alive=True), backends(1)).text
+    page = '        location = /.stackctl/alive {\n            access_log off;\n            return 200 "alive\\n";\n'
+    assert page in with_page
+    assert "/.stackctl/" not in rendered(settings(WEB), backends(1)).text
 
 
 def test_revision() -> None:

@@ -35,6 +35,14 @@ def test_converged_table() -> None:
     golden("report/converged.txt", verdict_table("shop", "compose", verdict("converged", WHOLE)) + "\n")
 
 
+def test_how_long_it_took() -> None:
+    """A stack that came to converge says after how long."""
+    waited = replace(verdict("converged", WHOLE), after=41.24)
+    assert verdict_table("shop", "swarm", waited).splitlines()[0].endswith("converged, stable for 1.0 s, after 41.2 s")
+    assert verdict_json("shop", "swarm", waited)["converged_after_s"] == 41.24
+    assert verdict_json("shop", "swarm", verdict("converged", WHOLE))["converged_after_s"] is None
+
+
 def test_diverged_table() -> None:
     """What differs first stands below the table, with the ids and the reason."""
     golden("report/ghost.txt", verdict_table("shop", "compose", verdict("diverged", GHOST)) + "\n")

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from stackctl.domain.catalog import Catalog, SetAside
 from stackctl.domain.instance import EngineState
-from stackctl.domain.observation import BalancerSeen, Observation, Traffic
+from stackctl.domain.observation import BalancerSeen, Observation, Resolved, Traffic
 from stackctl.domain.verdict import Divergence, Expectation, ExpectedService
 from stackctl.verifying.judge import desired_ids, judge
 from tests.building import backends, endpoint, entry, instance, observation, traffic
+
+LACKS = "DNS (A and SRV) does not answer with"
 
 
 def expectation(replicas: int = 3, *, routed: bool = True, registered: bool = True, balancers: int = 1) -> Expectation:
@@ -254,3 +256,20 @@ def test_instances_of_a_node_that_does_not_answer() -> None:
     whole = observation(1, 2)
     seen = replace(whole, engine=replace(whole.engine, unreachable={"two": "no route"}))
     assert divergence(seen) == Divergence("engine", ("shop-web-3",), (), "two does not answer: no route")
+
+
+def test_names_on_every_node() -> None:
+    """An internal service is found by its name on every machine: one where it is not is named."""
+    right = Resolved(("10.0.0.1", "10.0.0.2"), ("10.0.0.1:80", "10.0.0.2:80"), node="one")
+    wanted = Expectation("shop", (ExpectedService("web", "web", 2, True, False, resolved=True),), 1)
+    for other, reason in (
+        (replace(right, node="two"), None),
+        (Resolved(lost="DNS does not answer", node="two"), "on two: DNS does not answer"),
+        (
+            replace(right, addresses=("10.0.0.1",), node="two"),
+            "on two: DNS (A and SRV) does not answer with shop-web-2",
+        ),
+    ):
+        seen = replace(observation(1, 2), resolved={"web": (right, other)})
+        found = judge(wanted, seen).services[0].divergence
+        assert (found and found.reason) == reason and (found is None or found.layer == "dns")

@@ -29,6 +29,14 @@ def test_agreement_must_hold() -> None:
     assert (verdict.outcome, verdict.stable_for) == ("converged", 1.1)
 
 
+def test_when_it_came_to_agree() -> None:
+    """A stack that converged while it was looked at says after how long; one that had does not."""
+    had = play(judgement(0.0), judgement(1.0))
+    came = play(judgement(0.0, "a"), judgement(2.5), judgement(3.5))
+    assert had is not None and had.after is None
+    assert came is not None and (came.after, came.elapsed) == (2.5, 3.5)
+
+
 def test_a_new_revision_starts_the_window_again() -> None:
     """Agreement under another revision is another agreement."""
     assert play(judgement(0.0), judgement(0.8, revision="s"), judgement(1.2, revision="s")) is None

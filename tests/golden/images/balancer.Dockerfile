@@ -3,17 +3,11 @@ FROM debian:trixie-slim
 
 # hadolint ignore=DL3008
 RUN apt-get update -o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Update::Error-Mode=any \
-    && apt-get install --yes --no-install-recommends -o Acquire::Retries=3 python3 python3-aiohttp python3-jinja2 python3-redis \
+    && apt-get install --yes --no-install-recommends -o Acquire::Retries=3 python3 python3-aiohttp python3-dnspython python3-jinja2 python3-redis \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log
 
 # Compiled while the image is built: nothing is compiled, or written, when a container starts.
 ENV PYTHONPATH=/opt/stackctl PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
-
-# What containers hear when they ask for a service's name is part of the proof.
-# hadolint ignore=DL3008
-RUN apt-get update -o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Update::Error-Mode=any \
-    && apt-get install --yes --no-install-recommends -o Acquire::Retries=3 python3-dnspython \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log
 
 # From a newer suite: trixie's nginx has no keepalive_min_timeout, without which reloads lose requests.
 # hadolint ignore=DL3008,DL4006,SC2016

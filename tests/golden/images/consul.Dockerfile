@@ -1,6 +1,12 @@
 # Consul, the same to use from either source: user, folders, command. Rendered by stackctl.
 FROM debian:trixie-slim
 
+# For an address of its own in a Swarm; the official image has it.
+# hadolint ignore=DL3008
+RUN apt-get update -o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Update::Error-Mode=any \
+    && apt-get install --yes --no-install-recommends -o Acquire::Retries=3 iproute2 \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log
+
 # Only the program: the package's dependencies serve its init script. Its user has the ids of the official image, so that
 # a volume fits both.
 # hadolint ignore=DL3003,DL4006,SC2016
@@ -22,6 +28,8 @@ RUN . /etc/os-release \
     && groupadd --gid 1000 consul \
     && useradd --uid 100 --gid 1000 --no-create-home --home-dir /consul --shell /usr/sbin/nologin consul \
     && install -d -o consul -g consul /consul /consul/config /consul/data
+
+COPY at-address.sh /opt/stackctl/at-address.sh
 
 # hadolint ignore=DL3066
 USER consul

@@ -1,6 +1,8 @@
 # Consul, the same to use from either source: user, folders, command. Rendered by stackctl.
 FROM hashicorp/consul:1.20
 
+COPY at-address.sh /opt/stackctl/at-address.sh
+
 # hadolint ignore=DL3066
 USER consul
 VOLUME /consul/data

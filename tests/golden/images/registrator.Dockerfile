@@ -3,7 +3,7 @@ FROM debian:trixie-slim
 
 # hadolint ignore=DL3008
 RUN apt-get update -o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Update::Error-Mode=any \
-    && apt-get install --yes --no-install-recommends -o Acquire::Retries=3 python3 python3-aiohttp python3-jinja2 python3-redis \
+    && apt-get install --yes --no-install-recommends -o Acquire::Retries=3 python3 python3-aiohttp python3-dnspython python3-jinja2 python3-redis \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log
 
 # Compiled while the image is built: nothing is compiled, or written, when a container starts.

@@ -1,0 +1,42 @@
+"""The virtual address goes to another machine before its balancer is gone for a moment, and not a second after."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from stackctl.app.observing import Observer
+from stackctl.domain.instance import EngineState
+from stackctl.domain.observation import KeeperSeen
+from stackctl.domain.plan import Operation
+
+PATIENCE = 5.0  # seconds for another one to have it; the balancer is made anew then all the same
+GRACE = 5.0
+PACE = 0.05
+
+
+async def pass_on(observer: Observer, renewed: Operation) -> None:
+    """Where the machine of this balancer has the address and another one could: its keepalived ends, which tells the
+    others at once, and is made again; it takes nothing back."""
+    state, keepers = await _look(observer)
+    has = next((keeper for keeper in keepers if keeper.holds and keeper.node == renewed.node), None)
+    if has is None or not any(keeper.fit and not keeper.holds for keeper in keepers):
+        return
+    own = next(instance for instance in state.instances if instance.id == has.id)
+    containers, address = observer.project.containers, observer.project.stack.balancer.virtual_address
+    await asyncio.to_thread(containers.remove, own, GRACE)
+    again = Operation("create", own.service, own.id, f"{address} is passed on", own.node)
+    state, _ = await _look(observer)
+    await asyncio.to_thread(containers.launch, (again,), state)
+    observer.project.progress.step(own.id, again.cause)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        _, keepers = await _look(observer)
+        if any(keeper.holds and keeper.node != renewed.node for keeper in keepers):
+            return
+        await asyncio.sleep(PACE)
+
+
+async def _look(observer: Observer) -> tuple[EngineState, tuple[KeeperSeen, ...]]:
+    state = await asyncio.to_thread(observer.engine.observe)
+    return state, await observer.keepers(state)
