@@ -5,6 +5,7 @@
     ├── SpecError            exit 2: stack.yaml (or what it names) is wrong; carries every problem found
     ├── NotConverged         exit 3: the proof did not hold
     ├── Unreachable          exit 4: the engine or the registry does not answer
+    │   └── Leaderless               the managers of a Swarm have no leader
     └── RolledBack           exit 5: a change was undone
 
 Every error has an id to search for, says where and what, and hints at the next step.
@@ -55,6 +56,10 @@ class Unreachable(StackctlError):
     """The engine or the registry does not answer."""
 
     exit_code = 4
+
+
+class Leaderless(Unreachable):
+    """The managers of a Swarm have no leader: none of them can say or change anything until they have elected one."""
 
 
 class RolledBack(StackctlError):

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 
 from stackctl.app.observing import Observer
+from stackctl.domain.instance import EngineState
 from stackctl.domain.observation import Observation
 from stackctl.domain.verdict import Expectation, Judgement, Verdict
-from stackctl.errors import NotConverged
+from stackctl.errors import Leaderless, NotConverged
 from stackctl.verifying.judge import judge
 from stackctl.verifying.settle import Settling, settle
 
@@ -37,7 +38,7 @@ async def converge(
     while True:
         try:
             async with asyncio.timeout(max(state.deadline - time.monotonic(), 0.0) + window):
-                observation = await observer.observe()
+                observation = await _observed(observer)
         except TimeoutError:
             if state.last is None:
                 message = f"not one observation was complete within {timeout:g} s"
@@ -53,6 +54,15 @@ async def converge(
         if verdict:
             return verdict
         await asyncio.sleep(_pause(state, judgement, window))
+
+
+async def _observed(observer: Observer) -> Observation:
+    """Every layer now. Managers of a Swarm without a leader, which pass, are a difference like a machine's silence."""
+    at = time.monotonic()
+    try:
+        return await observer.observe()
+    except Leaderless as error:
+        return Observation(at, EngineState((), unreachable={"the Swarm": error.message}))
 
 
 def _pause(state: Settling, judgement: Judgement, window: float) -> float:

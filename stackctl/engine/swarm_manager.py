@@ -11,7 +11,7 @@ import requests.exceptions
 from stackctl.domain.swarm import SwarmNode, SwarmService
 from stackctl.engine import swarm_json
 from stackctl.engine.client import connect
-from stackctl.errors import StackctlError, Unreachable, UsageError
+from stackctl.errors import Leaderless, StackctlError, Unreachable, UsageError
 
 STACK = "stackctl.stack"
 NAMESPACE = "com.docker.stack.namespace"  # by which `docker stack` knows what is a stack's
@@ -64,10 +64,8 @@ class Manager:
         except docker.errors.APIError as error:
             reason = str(error.explanation or error)
             if "does not have a leader" in reason or "context deadline exceeded" in reason:
-                hint = "more than half of its managers must be there: `docker node ls` on another one"
-                raise Unreachable(
-                    "swarm-leaderless", "the Swarm has no leader", where=self._where, hint=hint
-                ) from error
+                hint = "half of its managers are gone, or they have just met again and elect one, which takes a minute"
+                raise Leaderless("swarm-leaderless", "the Swarm has no leader", where=self._where, hint=hint) from error
             raise StackctlError("swarm-refused", reason, where=self._where, hint="docker node ls") from error
         except requests.exceptions.RequestException as error:
             message = f"the engine stopped answering: {error}"

@@ -215,15 +215,17 @@ def test_a_machine_dies_and_comes_back(cluster: Cluster) -> None:
 def test_a_machine_is_cut_off_and_healed(cluster: Cluster) -> None:
     """A machine whose engine answers while nothing else gets through is a difference too, until it heals."""
     cluster.lab.stackctl("partition", "2")
-    report = cluster.under_load(
-        lambda: eventually(
-            lambda: "-two-" not in cluster.stackctl("config", "one-lb-1").stdout,
-            "the machine's instances to leave the other balancer's config",
+    try:
+        report = cluster.under_load(
+            lambda: eventually(
+                lambda: "-two-" not in cluster.stackctl("config", "one-lb-1").stdout,
+                "the machine's instances to leave the other balancer's config",
+            )
         )
-    )
-    assert idempotent(report) == 0, dict(report.reasons)
-    assert "two" in cluster.stackctl("verify", code=3).stdout
-    cluster.lab.stackctl("heal", "2")
+        assert idempotent(report) == 0, dict(report.reasons)
+        assert "two" in cluster.stackctl("verify", code=3).stdout
+    finally:
+        cluster.lab.stackctl("heal", "2")
     print(f"converged {cluster.converges():.1f} s after the cable was back")
 
 

@@ -161,7 +161,7 @@ def test_names_are_answered_on_every_node(swarm: Swarm) -> None:
     assert swarm.lab.docker(3, "exec", swarm.container(3, "web"), *asked, check=False) == ""
     assert swarm.lab.docker(1, "exec", swarm.container(1, "web"), *asked).split()[0] in back
     swarm.lab.docker(3, "unpause", agent)
-    assert swarm.verify("--timeout", "60s")["converged"]
+    assert swarm.verify("--timeout", "90s")["converged"]
 
 
 def test_what_it_shows_can_be_used(swarm: Swarm) -> None:
@@ -171,7 +171,7 @@ def test_what_it_shows_can_be_used(swarm: Swarm) -> None:
     first = swarm.verify(code=3)["services"][0]["first_divergence"]
     assert (first["layer"], first["missing"]) == ("engine", [task]) and "draining" in first["reason"]
     swarm.stackctl("undrain", task)
-    assert swarm.verify("--timeout", "30s")["converged"]
+    assert swarm.verify("--timeout", "90s")["converged"]
     assert task in swarm.stackctl("config", "lb.1").stdout
     assert f"{swarm.name}_lb.2." in swarm.stackctl("logs", "lb", "--tail", "1").stdout
 
@@ -196,7 +196,7 @@ def test_a_bad_deploy_is_undone(swarm: Swarm) -> None:
     result = swarm.stackctl("deploy", "web", "--image", BASE, code=5)
     assert "error[rolled-back]" in result.stderr and "the Swarm rolled it back" in result.stderr
     assert all("whoami" in task["image"] for task in swarm.tasks("web"))
-    assert swarm.verify("--timeout", "30s")["converged"]
+    assert swarm.verify("--timeout", "90s")["converged"]
     assert swarm.stackctl("plan").stdout.strip() != "nothing to do", "`scale` left another number than the spec's"
 
 
