@@ -1,10 +1,12 @@
 """Who was warned of its end, and when it is told to end: when no balancer sends it anything more. Pure.
 
-    warned(container) ──┐                 ┌── Look      ask every balancer what it runs
+    warned(container) ──┐
+    marked(container) ──┤                 ┌── Look      ask every balancer what it runs
     looked(balancers) ──┼─> the leavers ──┤
     without(container) ─┘                 └── Release   let it end
 
-A balancer that can't be asked may still send something. It must not hold an instance for ever: its time is bounded.
+What a balancer ran before the registry had the mark says nothing: it may be about to load what the registry had then. A
+balancer that can't be asked may still send something. It must not hold an instance for ever: its time is bounded.
 """
 
 from __future__ import annotations
@@ -19,21 +21,26 @@ from stackctl.domain.observation import BalancerSeen, Observation
 from stackctl.verifying.drained import Leaving, still_served, still_working
 
 LONGEST = 15.0  # seconds for every balancer to be done with an instance
+# Seconds between the mark and the look that counts. Whoever asks DNS for an instance's address may be about to connect.
+LINGER = 1.0
 # Of the time between warning and SIGKILL; the rest is the instance's own, to end what nobody but itself knows of.
 SHARE = 0.75
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What every balancer ran at a time, or that it did not say."""
+    """What every balancer ran, or that it did not say; it was asked between `began` and `at`."""
 
     balancers: tuple[BalancerSeen, ...]
+    began: float
     at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Ask every balancer what it runs."""
+    """Ask every balancer what it runs, and wait for answers no longer than `until`: somebody's time is over then."""
+
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +58,14 @@ Command = Look | Release
 class Leaver:
     """A container that was warned, what no balancer may have of it any more, and until when that is waited for.
 
-    It is remembered after it was told, so that a warning that is heard twice tells it once.
+    Since `marked` nobody is sent to it by the registry. It is remembered after it was told, so that a warning that is
+    heard twice tells it once.
     """
 
     container: Container
     sought: Leaving
     until: float
+    marked: float | None = None
     told: bool = False
 
 
@@ -85,9 +94,18 @@ def warned(
     return _looking(replace(leavers, known={**leavers.known, container.id: leaver}))
 
 
+def marked(leavers: Leavers, since: Mapping[str, float]) -> Leavers:
+    """The registry sends nobody to these containers, since a time each; the first one counts."""
+    known = {
+        id: replace(who, marked=since[id]) if id in since and who.marked is None else who
+        for id, who in leavers.known.items()
+    }
+    return replace(leavers, known=known)
+
+
 def looked(leavers: Leavers, event: Looked) -> tuple[Leavers, tuple[Command, ...]]:
     """Those end that are out of every balancer, and those whose time is over; for the others it is looked again."""
-    words = {who.container.id: engaged(who.sought, event.balancers) for who in leavers.waiting}
+    words = {who.container.id: _why_not(who, event) for who in leavers.waiting}
     due = [who for who in leavers.waiting if not words[who.container.id] or event.at >= who.until]
     told = {who.container.id: replace(who, told=True) for who in due}
     leavers, more = _looking(Leavers({**leavers.known, **told}))
@@ -97,6 +115,14 @@ def looked(leavers: Leavers, event: Looked) -> tuple[Leavers, tuple[Command, ...
 def without(leavers: Leavers, container: str) -> Leavers:
     """A container has ended, whoever saw to it."""
     return replace(leavers, known={id: who for id, who in leavers.known.items() if id != container})
+
+
+def _why_not(who: Leaver, event: Looked) -> str:
+    if who.marked is None:
+        return "the registry was not told that it leaves"
+    if event.began < who.marked + LINGER:
+        return "the registry was told too late that it leaves"
+    return engaged(who.sought, event.balancers)
 
 
 def engaged(sought: Leaving, balancers: tuple[BalancerSeen, ...]) -> str:
@@ -110,4 +136,4 @@ def engaged(sought: Leaving, balancers: tuple[BalancerSeen, ...]) -> str:
 def _looking(leavers: Leavers) -> tuple[Leavers, tuple[Command, ...]]:
     if leavers.looking or not leavers.waiting:
         return leavers, ()
-    return replace(leavers, looking=True), (Look(),)
+    return replace(leavers, looking=True), (Look(min(who.until for who in leavers.waiting)),)

@@ -113,6 +113,14 @@ class Answers:
         """Whether an instance answers."""
         return await asking.answers(Question(Endpoint.parse(endpoint), path, 2.0))
 
+    async def published(self, container: str) -> Any:
+        """The ports of a container on this machine, by its own; asked beside the engine's socket."""
+        from stackctl.engine.events import EngineSocket  # which only registrators have
+
+        async with EngineSocket() as engine:
+            found = await engine.inspect(container)
+        return dict(found.published) if found else {}
+
     async def maintain(self, registration: str, reason: str | None) -> None:
         """Drain mark on, or off with None."""
         await self._registry.maintain(registration, reason)

@@ -25,6 +25,8 @@ from stackctl.agents.registration_events import (
     Event,
     Held,
     Listed,
+    Mark,
+    Marked,
     Observed,
     Probe,
     Register,
@@ -32,8 +34,8 @@ from stackctl.agents.registration_events import (
     Signalled,
     Vanished,
 )
-from stackctl.domain.catalog import Registration
 from stackctl.domain.conventions import Scope
+from stackctl.domain.observation import BalancerSeen
 from stackctl.domain.wishes import STOP_LABEL
 from stackctl.engine.container_json import EngineEvent
 from stackctl.engine.events import EngineSocket, NotListening
@@ -43,6 +45,7 @@ from stackctl.ports import Registry
 # Seconds without anybody who listens on the engine's socket. An engine that is restarted while its containers live on
 # makes a new socket, and a container goes on having the old one: it must be started again to get the new one.
 DEAF = 3.0
+ENDING = "it is about to end"
 LOOK_PACE = 0.1  # seconds between two looks at the balancers: a reload takes about as long
 
 
@@ -79,7 +82,7 @@ class Registrar:
         self._stale: set[str] = set()  # containers to inspect
         self._inspections: dict[str, asyncio.Task[bool]] = {}
         self._questions: dict[Ask, asyncio.Task[None]] = {}
-        self._wishes: dict[str, Registration | None] = {}  # what is being written, by id; None: remove
+        self._wishes: dict[str, Register | Deregister | Mark] = {}  # what is being written, by id
         self._disturbed: set[str] = set()  # ids written since the registry's agent was asked what it holds
         self._list_due = asyncio.Event()
         self._registry_suspect = asyncio.Event()
@@ -173,9 +176,15 @@ class Registrar:
         finally:
             del self._inspections[id]
 
-    async def _look(self) -> None:
+    async def _look(self, until: float) -> None:
         await asyncio.sleep(LOOK_PACE)
-        self._hear(Looked(await self._balancers.look(), time.time()))
+        began = time.time()
+        try:
+            async with asyncio.timeout(until - began):
+                seen = await self._balancers.look()
+        except TimeoutError:
+            seen = (BalancerSeen("a balancer", unreachable="it has not answered yet"),)
+        self._hear(Looked(seen, began, time.time()))
         if not self._state.leavers.looking:
             self._balancers.leave()
 
@@ -213,7 +222,7 @@ class Registrar:
             else:
                 backoff.reset()
 
-    def _write(self, id: str, wish: Registration | None) -> None:
+    def _write(self, id: str, wish: Register | Deregister | Mark) -> None:
         self._disturbed.add(id)
         busy = id in self._wishes
         self._wishes[id] = wish
@@ -225,12 +234,17 @@ class Registrar:
         try:
             while True:
                 wish = self._wishes[id]
-                if wish:
-                    await self._registry.register(wish)
-                    self._log("registered", id=id, service=wish.service, endpoint=str(wish.endpoint))
-                else:
-                    await self._registry.deregister(id)
-                    self._log("deregistered", id=id)
+                match wish:
+                    case Register(wanted):
+                        await self._registry.register(wanted)
+                        self._log("registered", id=id, service=wanted.service, endpoint=str(wanted.endpoint))
+                    case Deregister():
+                        await self._registry.deregister(id)
+                        self._log("deregistered", id=id)
+                    case Mark():
+                        await self._registry.maintain(id, ENDING)
+                        self._log("marked", id=id)
+                        self._hear(Marked(id, time.time()))
                 if self._wishes[id] is wish:
                     return
         except Unreachable as error:
@@ -254,15 +268,15 @@ class Registrar:
         for command in commands:
             match command:
                 case Register(registration):
-                    self._write(registration.id, registration)
-                case Deregister(id):
-                    self._write(id, None)
+                    self._write(registration.id, command)
+                case Deregister(id) | Mark(id):
+                    self._write(id, command)
                 case Probe(ask):
                     self._questions[ask] = self._tasks.create_task(self._ask(ask))
                 case Abandon(ask):
                     self._questions.pop(ask).cancel()
-                case Look():
-                    self._tasks.create_task(self._look())
+                case Look(until):
+                    self._tasks.create_task(self._look(until))
                 case Release():
                     self._tasks.create_task(self._end(command))
         self.metrics.set("registered", self._state.registered)

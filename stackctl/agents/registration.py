@@ -3,13 +3,13 @@
     Observed, Vanished, Listed ──┐                      ┌── Probe, Abandon        ask an instance, stop asking
     Signalled, Died ─────────────┤                      │
     Answered ────────────────────┼─> reduce(state, e) ──┼── Register, Deregister  write to the registry
-    Held, RegistryLost ──────────┤                      │
+    Held, Marked, RegistryLost ──┤                      ├── Mark                  nobody is sent there any more
     Looked ──────────────────────┘                      └── Look, Release         ask balancers, let a warned one end
 
 An instance is registered while it runs, is not paused, unhealthy or about to end, and has answered. Events
 carry facts, so doubled, late and lost ones do no lasting harm: once every container was observed again and
-`Held` was read, the catalog is the same. One that its engine merely warned is told to end when no balancer sends it
-anything more (`leaving`).
+`Held` was read, the catalog is the same. One that its engine merely warned is marked, told to end when no balancer
+sends it anything more (`leaving`), and only then no longer registered.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from stackctl.agents.registration_events import (
     Event,
     Held,
     Listed,
+    Mark,
+    Marked,
     Observed,
     Probe,
     Register,
@@ -63,7 +65,8 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the agent knows. `held` is what the registry holds, commands counted in; None where unknown."""
+    """What the agent knows. `held` is what the registry holds, commands counted in; None where unknown. `marks` are the
+    ids that were to be marked, with the time from which the registry has the mark."""
 
     scope: Scope
     known: Mapping[str, Known] = field(default_factory=dict)
@@ -73,6 +76,7 @@ class State:
     held: Mapping[str, Registration] | None = None
     listed: bool = False
     leavers: Leavers = field(default_factory=Leavers)
+    marks: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def registered(self) -> int:
@@ -90,9 +94,10 @@ def reduce(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
         case Signalled(container, signal, at):
             known = state.known.get(container)
             ends = known.container.ends_by(signal) if known else signal in ENDING_SIGNALS
+            leavers, look = _warned(state.leavers, known, signal, at)
+            state = replace(state, leavers=leavers)
             state, commands = _decide(_with_end(state, container, End(at, certain=False)) if ends else state)
-            leavers, more = _warned(state.leavers, known, signal, at)
-            return replace(state, leavers=leavers), (*commands, *more)
+            return state, (*commands, *look)
         case Died(container, at):
             state = replace(state, leavers=leaving.without(state.leavers, container))
             return _decide(_with_end(state, container, End(at, certain=True)))
@@ -102,11 +107,15 @@ def reduce(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
             return _decide(replace(state, asked=state.asked - {ask}, answered=state.answered | {ask}))
         case Held():
             return _decide(_with_held(state, event))
+        case Marked(id, at):
+            marks = {**state.marks, id: at} if id in state.marks else state.marks
+            return _decide(replace(state, marks=marks))
         case RegistryLost():
-            return _decide(replace(state, held=None))
+            return _decide(replace(state, held=None, marks={}))
         case Looked():
-            leavers, commands = leaving.looked(state.leavers, event)
-            return replace(state, leavers=leavers), commands
+            leavers, told = leaving.looked(state.leavers, event)
+            state, commands = _decide(replace(state, leavers=leavers))
+            return state, (*told, *commands)
 
 
 def problems(state: State) -> dict[str, str]:
@@ -202,12 +211,39 @@ def _decide(state: State) -> tuple[State, tuple[Command, ...]]:
     asked = frozenset(ask for id, (ask, _) in claimed.items() if id not in due)
     commands: list[Command] = [Abandon(ask) for ask in state.asked - asked]
     commands += [Probe(ask) for ask in asked - state.asked]
-    held = state.held
+    held, marks = state.held, state.marks
     # Before every container was seen, a registration without one could still be anybody's.
     if held is not None and state.listed:
         gone = own.keys() - due.keys()
+        leave = {id: marks.get(id) for id in gone & _leaving(state)}
+        commands += [Mark(id) for id in sorted(leave.keys() - marks.keys())]
+        gone, marks = gone - leave.keys(), leave
         new = {id: r for id, r in due.items() if held.get(id) != r and (id in own or id not in held)}
         commands += [Register(new[id]) for id in sorted(new)]
         commands += [Deregister(id) for id in sorted(gone)]
         held = {id: r for id, r in held.items() if id not in gone} | new
-    return replace(state, asked=asked, answered=answered, held=held), tuple(commands)
+    state = replace(state, asked=asked, answered=answered, held=held, marks=marks)
+    return replace(state, leavers=leaving.marked(state.leavers, _unsent(state))), tuple(commands)
+
+
+def _ids(state: State, container: str) -> frozenset[str]:
+    known = state.known.get(container)
+    return frozenset(claim.registration.id for claim in known.claims.wanted) if known else frozenset()
+
+
+def _leaving(state: State) -> frozenset[str]:
+    """The ids of those that were warned and have not been told to end."""
+    return frozenset(id for who in state.leavers.waiting for id in _ids(state, who.container.id))
+
+
+def _unsent(state: State) -> dict[str, float]:
+    """The containers, of those that were warned, to which the registry sends nobody, with the time since when."""
+    if state.held is None or not state.listed:
+        return {}
+    found: dict[str, float] = {}
+    for who in state.leavers.waiting:
+        times = [state.marks.get(id) for id in _ids(state, who.container.id) & _own(state).keys()]
+        known = [at for at in times if at is not None]
+        if len(known) == len(times):
+            found[who.container.id] = max(known, default=_ended(state, who.container.id))
+    return found

@@ -72,11 +72,19 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Marked:
+    """The registry has the mark that this id leaves."""
+
+    id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class RegistryLost:
     """The registry's agent did not answer; what it holds is unknown."""
 
 
-Event = Observed | Vanished | Signalled | Died | Listed | Answered | Held | RegistryLost | Looked
+Event = Observed | Vanished | Signalled | Died | Listed | Answered | Held | Marked | RegistryLost | Looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +115,12 @@ class Deregister:
     id: str
 
 
-Command = Probe | Abandon | Register | Deregister | Look | Release
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Mark the registration of this id as leaving: it stays, and nobody is sent to it. Without the last one a service
+    would be forgotten, which balancers doubt while its instances answer."""
+
+    id: str
+
+
+Command = Probe | Abandon | Register | Deregister | Mark | Look | Release

@@ -13,7 +13,7 @@ from typing import Any, Self
 from stackctl.app.project import Project
 from stackctl.app.through import Through
 from stackctl.domain.catalog import Catalog, CatalogEntry
-from stackctl.domain.instance import EngineState, Instance
+from stackctl.domain.instance import Endpoint, EngineState, Instance
 from stackctl.domain.observation import BalancerSeen, KeeperSeen, Observation, Resolved, Traffic
 from stackctl.errors import NotConverged, StackctlError, Unreachable
 from stackctl.planning.entry import routed_services
@@ -51,7 +51,7 @@ class Observer:
     async def observe(self, *, with_traffic: bool = True) -> Observation:
         """Every layer now. A part that can't be asked is observed as such; only the engine's silence raises."""
         at = time.monotonic()
-        engine = await asyncio.to_thread(self.engine.observe)
+        engine = await self._located(await asyncio.to_thread(self.engine.observe))
         balancers = running_balancers(engine)
         seen, (catalogs, lost, weakened) = await asyncio.gather(
             asyncio.gather(*(self._balancer(instance) for instance in balancers)), self._registry(engine)
@@ -64,6 +64,30 @@ class Observer:
             return observation
         observation = replace(await self._with_names(observation), keepers=await self.keepers(engine))
         return await self._with_traffic(observation, balancers)
+
+    async def _located(self, engine: EngineState) -> EngineState:
+        """With the ports that a Swarm's managers have forgotten, as each node's own engine knows them."""
+        ports = {service.name: service.port for service in self.project.stack.services}
+        lost = [i for i in engine.instances if i.service in ports and i.serving and not i.endpoint]
+        if self.project.stack.engine != "swarm" or not lost:
+            return engine
+        found = await asyncio.gather(*(self._bound(engine, instance) for instance in lost))
+        bound = {instance.id: seen for instance, seen in zip(lost, found, strict=True)}
+        where: dict[str, Instance] = {}
+        for instance in lost:
+            if port := bound[instance.id].get(ports[instance.service]):
+                address = await asyncio.to_thread(self.engine.address, instance)
+                where[instance.id] = replace(instance, endpoint=Endpoint(address, port), ports=bound[instance.id])
+        return replace(engine, instances=tuple(where.get(instance.id, instance) for instance in engine.instances))
+
+    async def _bound(self, engine: EngineState, instance: Instance) -> Mapping[int, int]:
+        """The ports of an instance on its node, by the instance's own; nothing where nobody there can be asked."""
+        beside = (i for i in engine.instances if i.role == "registrator" and i.node == instance.node)
+        for part in (part for part in beside if part.state == "running"):
+            with contextlib.suppress(StackctlError):
+                answer = await (await self._probe(part)).ask("published", container=instance.container)
+                return {int(own): int(port) for own, port in answer.items()}
+        return {}
 
     async def set_aside(self, engine: EngineState) -> Mapping[str, str]:
         """Why the registrators do not register instances that ask to be, by instance; nothing where they are silent."""

@@ -35,4 +35,4 @@ def open_stack(
         loaded, elsewhere = (loaded, there.stack) if engine else (there, None)
     for warning in loaded.warnings:
         progress.warn(warning)
-    return Project(loaded.stack, workspace, progress, elsewhere)
+    return Project(loaded.stack, workspace, progress, elsewhere, loaded.unsaid)

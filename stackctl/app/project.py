@@ -24,12 +24,18 @@ from stackctl.spec.bundled import bundled
 @dataclass(frozen=True)
 class Project:
     """A validated stack and where its files lie; `elsewhere` is the same stack on the engine that it was launched on,
-    where another one is asked for now."""
+    where another one is asked for now. `unsaid` is what its engine can't be told."""
 
     stack: Stack
     workspace: Workspace
     progress: Progress
     elsewhere: Stack | None = None
+    unsaid: tuple[str, ...] = ()
+
+    def say_unsaid(self) -> None:
+        """For commands that are about the spec; to say it with each look at what runs would be noise."""
+        for warning in self.unsaid:
+            self.progress.warn(warning)
 
     @cached_property
     def engine(self) -> Engine:

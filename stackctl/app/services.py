@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Mapping
-
 from stackctl.app.converging import converge
-from stackctl.app.launching import Waiting, lift_marks
-from stackctl.app.observing import Observer, running_balancers
+from stackctl.app.launching import Waiting
+from stackctl.app.observing import Observer
 from stackctl.app.project import Project
 from stackctl.app.registering import register_missing
 from stackctl.app.renewing_services import renew_servers
-from stackctl.app.updates import PACE, beginnings, settled
+from stackctl.app.updates import beginnings, settled
 from stackctl.domain.desired import Desired
-from stackctl.domain.instance import EngineState
 from stackctl.domain.plan import Operation, Plan
 from stackctl.domain.verdict import Verdict
 from stackctl.ports import Services
@@ -29,9 +24,7 @@ DOING = {
 }
 
 
-async def launch_services(
-    project: Project, desired: Desired, plan: Plan, seen: EngineState, waiting: Waiting
-) -> Verdict | None:
+async def launch_services(project: Project, desired: Desired, plan: Plan, waiting: Waiting) -> Verdict | None:
     """The whole plan and, where asked for, the proof; without waiting None.
 
     Raises `RolledBack` where the Swarm took an update back, with the end of what the failed tasks said.
@@ -48,12 +41,8 @@ async def launch_services(
     workloads = (desired.workload(operation.service) for operation in plan.of("update"))
     digests = {workload.name: workload.digest for workload in workloads if workload}
     await settled(engine, digests, began, waiting.timeout, project.progress)
-    called = {service.name for service in project.stack.services if service.register == "api"}
-    await _begun(engine, {w.name: w.replicas for w in desired.workloads if w.name in called}, waiting.timeout)
     async with Observer(project) as observer:
         await register_missing(observer, project)
-        if running_balancers(seen):  # a stack that has just been made has no marks
-            await lift_marks(observer, Plan(desired.stack), project.progress)
         words = f"waiting for engine, registry, config and traffic to agree for {waiting.stable:g} s"
         project.progress.step("proof", words)
         goal = project.goal()
@@ -69,17 +58,6 @@ def tell(project: Project, engine: Services, desired: Desired, plan: Plan) -> No
     elif scaled := plan.of("scale"):
         wanted = {operation.service: desired.workload(operation.service) for operation in scaled}
         engine.scale({name: workload.replicas for name, workload in wanted.items() if workload})
-
-
-async def _begun(engine: Services, replicas: Mapping[str, int], timeout: float) -> None:
-    """Until services that are to be registered by a call have tasks to register. Where the time is over, the proof says
-    what they lack."""
-    deadline = time.monotonic() + timeout
-    while replicas and time.monotonic() < deadline:
-        seen = await asyncio.to_thread(engine.observe)
-        if all(sum(i.serving for i in seen.of(name)) >= count for name, count in replicas.items()):
-            return
-        await asyncio.sleep(PACE)
 
 
 def _say(project: Project, operation: Operation) -> None:

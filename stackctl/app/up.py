@@ -61,5 +61,5 @@ def _refuse_second(project: Project) -> None:
 def run(project: Project, planned: Planned, waiting: Waiting) -> Verdict | None:
     """Carry out a plan on a project whose files are written."""
     if project.stack.engine == "swarm":
-        return asyncio.run(launch_services(project, planned.desired, planned.plan, planned.seen, waiting))
+        return asyncio.run(launch_services(project, planned.desired, planned.plan, waiting))
     return asyncio.run(launch(project, planned.desired, planned.plan, planned.seen, waiting))

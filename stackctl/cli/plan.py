@@ -29,6 +29,7 @@ def command(
     from stackctl.report.json import document, plan_json
 
     project = open_project(context, stack, progress, quiet)
+    project.say_unsaid()
     plan = make_plan(complete(project), known_images(project)).plan
     click.echo(document("plan", plan_json(plan)) if format_ == "json" else str(plan))
     if exit_code and plan:

@@ -38,6 +38,7 @@ def command(
     from stackctl.report.json import document
 
     project = open_project(context, stack, progress, quiet)
+    project.say_unsaid()
     folder, names = render(project, output, tool)
     if format_ == "json":
         click.echo(document("render", {"stack": project.stack.name, "folder": str(folder), "files": list(names)}))

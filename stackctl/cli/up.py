@@ -47,6 +47,7 @@ def command(
     from stackctl.app.up import up
 
     project = open_project(context, stack, progress, quiet, engine)
+    project.say_unsaid()
     if dry_run:
         show_dry_run("up", format_, make_plan(complete(project), known_images(project)).plan)
         return

@@ -21,6 +21,7 @@ def command(
 
     try:
         project = open_project(context, stack, progress, quiet, engine)
+        project.say_unsaid()
     except SpecError as error:
         if format_ == "json":
             problems = [

@@ -42,7 +42,8 @@ class SwarmNode:
 @dataclass(frozen=True, slots=True)
 class SwarmService:
     """A service as the Swarm has it. `replicas` is 0 for one on every node; `update` and `message` are about its last
-    update, which began at `updated` (a text that only differs from update to update)."""
+    update, which began at `updated` (a text that only differs from update to update). `ports` are those of its tasks'
+    nodes that it names itself, by the tasks' own."""
 
     id: str
     name: str
@@ -53,6 +54,7 @@ class SwarmService:
     update: UpdateState = ""
     message: str = ""
     updated: str = ""
+    ports: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

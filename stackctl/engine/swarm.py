@@ -61,12 +61,12 @@ class SwarmEngine:
 
     def troubles(self, workload: str) -> tuple[Trouble, ...]:
         """The tasks of a workload that ended badly or can't begin, the oldest first."""
-        names, nodes = {service.id: service for service in self.services()}, {node.id: node for node in self.nodes()}
+        known, nodes = {service.id: service for service in self.services()}, {node.id: node for node in self.nodes()}
         found = []
         for raw in self._manager.tasks():
-            service, reason = names.get(raw["ServiceID"]), swarm_json.trouble(raw)
+            service, reason = known.get(raw["ServiceID"]), swarm_json.trouble(raw)
             if service and service.workload == workload and reason:
-                task = swarm_json.instance(raw, service.name, nodes.get(raw.get("NodeID", "")), self.network)
+                task = swarm_json.instance(raw, service, nodes.get(raw.get("NodeID", "")), self.network)
                 found.append(Trouble(task, seconds(raw["Status"]["Timestamp"]), reason))
         return tuple(sorted(found, key=lambda trouble: trouble.at))
 

@@ -10,7 +10,7 @@ from stackctl.engine.swarm_manager import STACK, Manager
 from stackctl.errors import StackctlError
 
 PACE = 0.3  # seconds between two looks: a Swarm announces nothing to the outside
-ENDING = 10.0  # seconds for instances to end while their registrators are there; later these go too
+ENDING = 25.0  # seconds for instances to end while their registrators are there; later these go too
 ENDED = 60.0  # seconds for everything else
 SWEEP = 60.0  # seconds for every node to remove its volumes
 ROLES = ("service", "balancer", "registrator", "consul")

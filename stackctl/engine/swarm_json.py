@@ -39,6 +39,7 @@ def service(raw: Json) -> SwarmService:
     spec: Json = raw["Spec"]
     update: Json = raw.get("UpdateStatus") or {}
     replicated = spec["Mode"].get("Replicated")
+    ports = (spec.get("EndpointSpec") or {}).get("Ports") or ()
     return SwarmService(
         id=raw["ID"],
         name=spec["Name"],
@@ -49,32 +50,41 @@ def service(raw: Json) -> SwarmService:
         update=cast(UpdateState, update.get("State", "")),
         message=str(update.get("Message", "")),
         updated=str(update.get("StartedAt", "")),
+        ports={p["TargetPort"]: p["PublishedPort"] for p in ports if p["PublishMode"] == "host" and _fixed(p)},
     )
+
+
+def _fixed(port: Json) -> bool:
+    return bool(port.get("PublishedPort"))
 
 
 def instances(
     tasks: Iterable[Json], services: Iterable[SwarmService], nodes: Iterable[SwarmNode], network: str
 ) -> Iterator[Instance]:
     """The tasks that are there or are to be; not those of nodes that nobody hears of."""
-    names = {service.id: service.name for service in services}
+    known = {service.id: service for service in services}
     members = {node.id: node for node in nodes}
     for raw in tasks:
         where = members.get(raw.get("NodeID", ""))
         lost = where is not None and where.state != "ready"
         running = raw["Status"]["State"] in ("starting", "running")
-        if raw["ServiceID"] in names and not lost and (running or raw["DesiredState"] in WANTED):
-            yield instance(raw, names[raw["ServiceID"]], where, network)
+        if raw["ServiceID"] in known and not lost and (running or raw["DesiredState"] in WANTED):
+            yield instance(raw, known[raw["ServiceID"]], where, network)
 
 
-def instance(raw: Json, service: str, where: SwarmNode | None, network: str) -> Instance:
-    """A task as an instance of the service with this name, on this node."""
+def instance(raw: Json, service: SwarmService, where: SwarmNode | None, network: str) -> Instance:
+    """A task as an instance of its service, on this node.
+
+    Once the Swarm has another leader its managers do not know any more on which ports of their nodes tasks are; those
+    that the service itself names are known still.
+    """
     spec: Json = raw["Spec"]["ContainerSpec"]
     labels: Mapping[str, str] = spec.get("Labels") or {}
     state, health = _state(raw)
     bound = (raw["Status"].get("PortStatus") or {}).get("Ports") or ()
-    ports = {port["TargetPort"]: port["PublishedPort"] for port in bound if port.get("PublishedPort")}
+    ports = {**service.ports, **{port["TargetPort"]: port["PublishedPort"] for port in bound if _fixed(port)}}
     return Instance(
-        id=task_name(raw, service),
+        id=task_name(raw, service.name),
         service=labels.get("stackctl.service", ""),
         role=labels.get("stackctl.role", ""),
         container=container_id(raw),

@@ -17,7 +17,7 @@ from stackctl.spec.files import read_files
 from stackctl.spec.labels import label_clashes
 from stackctl.spec.machines import machine_findings
 from stackctl.spec.source import read_text
-from stackctl.spec.swarm import unsaid, unsayable
+from stackctl.spec.swarm import sayable, unsaid, unsayable
 from stackctl.spec.translate import translate
 from stackctl.spec.unfold import read
 from stackctl.spec.validate import validate
@@ -25,10 +25,12 @@ from stackctl.spec.validate import validate
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A stack, and what a person should hear on stderr although it is no error."""
+    """A stack, and what a person should hear on stderr although it is no error: `warnings` with every command, `unsaid`
+    with those that are about the spec."""
 
     stack: Stack
     warnings: tuple[str, ...] = ()
+    unsaid: tuple[str, ...] = ()
 
 
 def load(path: Path, environ: Mapping[str, str], engine: str = "") -> Loaded:
@@ -54,7 +56,7 @@ def load(path: Path, environ: Mapping[str, str], engine: str = "") -> Loaded:
     stack = translate(spec, path, files)
     if clashing := document.problems(label_clashes(stack)):
         raise SpecError(clashing)
-    return Loaded(stack, (*known.warnings, *unsaid(stack)))
+    return Loaded(sayable(stack), known.warnings, tuple(unsaid(stack)))
 
 
 def _with_engine(document: Document, path: Path, asked: str, known: Variables) -> Document:

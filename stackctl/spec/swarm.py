@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from stackctl.domain.stack import ConsulRegistry, Stack
 from stackctl.planning.published import own_port
@@ -80,6 +81,20 @@ def unsaid(stack: Stack) -> Iterator[str]:
         )
     if stack.hosts:
         yield "hosts: a Swarm knows its own nodes, these are not asked"
+    for service in stack.services:
+        if service.register == "api":
+            yield (
+                f"services.{service.name}.register: the registrator of each node does it in a Swarm, which makes "
+                "instances anew whenever it sees fit: nobody would call then"
+            )
+
+
+def sayable(stack: Stack) -> Stack:
+    """The same stack in words that a Swarm's registrators understand."""
+    if stack.engine != "swarm":
+        return stack
+    services = (replace(s, register="registrator") if s.register == "api" else s for s in stack.services)
+    return replace(stack, services=tuple(services))
 
 
 def _registry(document: Document) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from stackctl.agents.leaving import LONGEST, Leavers, Look, Looked, Release, looked, warned, without
+from stackctl.agents.leaving import LINGER, LONGEST, Leavers, Look, Looked, Release, looked, marked, warned, without
 from stackctl.domain.balancer import Backend
 from stackctl.domain.catalog import Registration
 from stackctl.domain.container import Container
@@ -31,56 +31,73 @@ def registration(of: Container) -> Registration:
 
 
 def leaving(*containers: Container, at: float = 100.0) -> Leavers:
-    """All of them warned at one time, with a look under way."""
+    """All of them warned and marked at one time, with a look under way."""
     leavers = Leavers()
     for each in containers:
         leavers, _ = warned(leavers, each, [registration(each)], at)
-    return leavers
+    return marked(leavers, {each.id: at for each in containers})
+
+
+def seen(*balancers: BalancerSeen, at: float) -> Looked:
+    """Asked and answered at once."""
+    return Looked(balancers, at, at)
 
 
 def test_out_of_every_balancer() -> None:
     """It is told with the first look that finds it in none; whoever has it still is asked again."""
     web = container()
     leavers, commands = warned(Leavers(), web, [registration(web)], 100.0)
-    assert commands == (Look(),)
-    leavers, commands = looked(leavers, Looked((SERVES, FREE), 100.1))
-    assert commands == (Look(),)
-    leavers, commands = looked(leavers, Looked((FREE, replace(FREE, id="lb-1")), 100.2))
+    assert commands == (Look(107.5),)
+    leavers, commands = looked(marked(leavers, {web.id: 100.0}), seen(SERVES, FREE, at=101.1))
+    assert commands == (Look(107.5),)
+    leavers, commands = looked(leavers, seen(FREE, replace(FREE, id="lb-1"), at=101.2))
     assert commands == (Release(web),)
-    assert warned(leavers, web, [registration(web)], 100.3)[1] == (), "a warning that is heard twice tells it once"
+    assert warned(leavers, web, [registration(web)], 101.3)[1] == (), "a warning that is heard twice tells it once"
+
+
+def test_what_was_seen_before_the_mark_says_nothing() -> None:
+    """A look counts that began when the registry had the mark for a while; the first mark counts."""
+    web = container()
+    leavers, _ = warned(Leavers(), web, [registration(web)], 100.0)
+    assert looked(leavers, seen(FREE, at=103.0))[1] == (Look(107.5),)
+    leavers = marked(marked(leavers, {web.id: 103.0}), {web.id: 105.0})
+    assert looked(leavers, Looked((FREE,), 103.0 + LINGER / 2, 105.0))[1] == (Look(107.5),)
+    assert looked(leavers, seen(FREE, at=103.0 + LINGER))[1] == (Release(web),)
+    _, (release,) = looked(warned(Leavers(), web, [registration(web)], 100.0)[0], seen(FREE, at=107.5))
+    assert isinstance(release, Release) and "was not told" in release.unproven
 
 
 def test_what_it_works_on_is_done_first() -> None:
     """A connection from a balancer, or an old worker that could still open one, is waited for."""
     web = container()
     for busy in (replace(FREE, connections={"10.0.0.1:80": 1}), replace(FREE, shutting_down=1)):
-        assert looked(leaving(web), Looked((busy,), 100.1))[1] == (Look(),)
-    assert looked(leaving(web), Looked((replace(FREE, connections={"10.0.0.2:80": 1}),), 100.1))[1] == (Release(web),)
+        assert looked(leaving(web), seen(busy, at=102.0))[1] == (Look(107.5),)
+    assert looked(leaving(web), seen(replace(FREE, connections={"10.0.0.2:80": 1}), at=102.0))[1] == (Release(web),)
 
 
 def test_never_confirmed() -> None:
     """A balancer that does not answer, and one that nobody finds, hold it for three quarters of its grace at most."""
     for grace, patience in ((8.0, 6.0), (600.0, LONGEST)):
         web = container(grace=grace)
-        for seen, why in (((FREE, SILENT), "lb-3 can't be asked: it is gone"), ((), "no balancer was found")):
-            leavers, commands = looked(leaving(web), Looked(seen, 100.0 + patience - 0.1))
-            assert commands == (Look(),)
-            _, (release,) = looked(leavers, Looked(seen, 100.0 + patience))
+        for found, why in (((FREE, SILENT), "lb-3 can't be asked: it is gone"), ((), "no balancer was found")):
+            leavers, commands = looked(leaving(web), seen(*found, at=100.0 + patience - 0.1))
+            assert commands == (Look(100.0 + patience),)
+            _, (release,) = looked(leavers, seen(*found, at=100.0 + patience))
             assert isinstance(release, Release) and release.container == web and why in release.unproven
 
 
 def test_a_balancer_that_vanishes() -> None:
     """Once nobody finds a silent balancer any more, those that are left are enough."""
     web = container()
-    leavers, _ = looked(leaving(web), Looked((FREE, SILENT), 100.1))
-    assert looked(leavers, Looked((FREE,), 100.2))[1] == (Release(web),)
+    leavers, _ = looked(leaving(web), seen(FREE, SILENT, at=102.0))
+    assert looked(leavers, seen(FREE, at=102.1))[1] == (Release(web),)
 
 
 def test_gone_meanwhile() -> None:
     """Who has ended by itself is told nothing, and a look that was under way is the last one."""
     web = container()
     leavers = without(leaving(web), web.id)
-    assert looked(leavers, Looked((FREE,), 100.1)) == (Leavers(), ())
+    assert looked(leavers, seen(FREE, at=102.0)) == (Leavers(), ())
 
 
 class Story(RuleBasedStateMachine):
@@ -92,11 +109,12 @@ class Story(RuleBasedStateMachine):
         self.leavers = Leavers()
         self.looks = 0  # that are under way
         self.warned: dict[str, float] = {}
+        self.marked: dict[str, float] = {}
         self.told: set[str] = set()
         self.serving: dict[str, set[int]] = {"lb-1": set(range(5)), "lb-2": set(range(5))}
         self.silent: set[str] = set()
 
-    def do(self, commands: tuple[Look | Release, ...], seen: tuple[BalancerSeen, ...] = ()) -> None:
+    def do(self, commands: tuple[Look | Release, ...], seen: tuple[BalancerSeen, ...] = (), began: float = 0.0) -> None:
         """What was decided, held against what was seen."""
         for command in commands:
             if isinstance(command, Look):
@@ -106,7 +124,8 @@ class Story(RuleBasedStateMachine):
             assert id in self.warned and id not in self.told
             self.told.add(id)
             had = any(b.id == command.container.name for s in seen for bs in s.backends.values() for b in bs)
-            proven = bool(seen) and not had and not any(s.unreachable for s in seen)
+            known = began >= self.marked.get(id, 1e9) + LINGER
+            proven = known and bool(seen) and not had and not any(s.unreachable for s in seen)
             assert proven == (not command.unproven)
             assert proven or self.now >= self.warned[id] + 6.0
 
@@ -119,11 +138,20 @@ class Story(RuleBasedStateMachine):
             self.leavers, commands = warned(self.leavers, one, [registration(one)], self.now)
             self.do(commands)
 
+    @precondition(lambda self: self.warned)
+    @rule(number=st.integers(0, 4))
+    def mark(self, number: int) -> None:
+        """The registry sends nobody there any more."""
+        if (id := f"c{number}") in self.warned:
+            self.marked.setdefault(id, self.now)
+            self.leavers = marked(self.leavers, {id: self.now})
+
     @rule(number=st.integers(0, 4))
     def die(self, number: int) -> None:
         """It ends, told or not, and another one takes its name later."""
         self.leavers = without(self.leavers, f"c{number}")
         self.warned.pop(f"c{number}", None)
+        self.marked.pop(f"c{number}", None)
         self.told.discard(f"c{number}")
 
     @rule(name=st.sampled_from(["lb-1", "lb-2", "lb-3"]), speaks=st.booleans(), there=st.booleans())
@@ -144,9 +172,10 @@ class Story(RuleBasedStateMachine):
     @rule(seconds=st.floats(0.1, 4.0))
     def look(self, seconds: float) -> None:
         """The balancers were asked; it took a while."""
+        began = self.now
         self.now += seconds
         self.looks -= 1
-        seen = tuple(
+        found = tuple(
             BalancerSeen(name, unreachable="silent")
             if name in self.silent
             else BalancerSeen(
@@ -154,8 +183,8 @@ class Story(RuleBasedStateMachine):
             )
             for name, numbers in self.serving.items()
         )
-        self.leavers, commands = looked(self.leavers, Looked(seen, self.now))
-        self.do(commands, seen)
+        self.leavers, commands = looked(self.leavers, Looked(found, began, self.now))
+        self.do(commands, found, began)
 
     @invariant()
     def one_look_for_whoever_waits(self) -> None:

@@ -319,14 +319,16 @@ def test_told_when_no_balancer_has_it() -> None:
         await site.registered("web-1")
         for _ in range(2):  # events may be told twice
             site.tell("kill", "c1", signal=23)
-        await site.registered()
         async with asyncio.timeout(5):
             while looks < 3:
                 await asyncio.sleep(0.005)
         assert site.engine.signals.empty()
+        (entry,) = (await site.registry.catalog("web")).entries
+        assert (entry.draining, entry.drain_reason) == (True, "it is about to end")
         served.set()
         async with asyncio.timeout(5):
             assert await site.engine.signals.get() == ("c1", "what web says")
+        await site.registered()
         (line,) = site.logged("released")
         assert line["signal"] == "what web says"
         assert site.engine.signals.empty()

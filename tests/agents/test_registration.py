@@ -17,6 +17,8 @@ from stackctl.agents.registration_events import (
     Event,
     Held,
     Listed,
+    Mark,
+    Marked,
     Observed,
     Probe,
     Register,
@@ -244,18 +246,34 @@ def test_read_while_written() -> None:
 
 
 def test_who_is_merely_warned_is_released() -> None:
-    """Where the engine sends a signal that ends nothing, the instance goes from the registry first, then from every
-    balancer, and is told then."""
+    """Where the engine sends a signal that ends nothing, the instance is marked first, goes from every balancer, is
+    told then, and is registered no longer."""
     labels = {**container().labels, "stackctl.stop": "image"}
     warned = container(labels=labels, stop_signal=URG)
     state, commands = play(Signalled(warned.id, URG, 102.0), state=serving(warned))
-    assert commands == [Deregister("web-1"), Look()]
+    assert commands == [Mark("web-1"), Look(109.5)]
+    assert play(Signalled(warned.id, URG, 102.1), Held((registration(warned),)), state=state)[1] == []
+    state, commands = play(Looked((BalancerSeen("lb"),), 102.9, 103.0), state=state)
+    assert commands == [Look(109.5)], "the registry may not have the mark yet"
+    state, _ = play(Marked("web-1", 103.0), state=state)
     has_it = BalancerSeen("lb", backends={"web": (Backend("web-1", Endpoint("10.0.0.1", 80)),)})
-    state, commands = play(Looked((has_it,), 102.1), state=state)
-    assert commands == [Look()]
-    assert play(Looked((BalancerSeen("lb"),), 102.2), state=state)[1] == [Release(warned)]
+    state, commands = play(Looked((has_it,), 104.1, 104.2), state=state)
+    assert commands == [Look(109.5)]
+    _, commands = play(Looked((BalancerSeen("lb"),), 104.2, 104.3), state=state)
+    assert commands == [Release(warned), Deregister("web-1")]
     _, commands = play(Signalled(warned.id, KILL, 102.0), state=serving(warned))
     assert commands == [Deregister("web-1")], "this one ends it"
+
+
+def test_a_mark_that_was_lost_is_made_again() -> None:
+    """A registry that was away may not have it; who is not registered there needs none."""
+    labels = {**container().labels, "stackctl.stop": "image"}
+    warned = container(labels=labels, stop_signal=URG)
+    state, _ = play(Signalled(warned.id, URG, 102.0), RegistryLost(), state=serving(warned))
+    assert play(Held((registration(warned),)), state=state)[1] == [Mark("web-1")]
+    state, commands = play(Held(()), state=state)
+    assert commands == []
+    assert play(Looked((BalancerSeen("lb"),), 103.0, 103.1), state=state)[1] == [Release(warned)]
 
 
 def test_who_was_not_warned_is_left_alone() -> None:

@@ -58,6 +58,23 @@ def test_registered_by_its_node() -> None:
     assert (instance.endpoint, instance.published) == (Endpoint("192.0.2.1", 32768), (32768,))
 
 
+def test_ports_that_the_managers_forgot() -> None:
+    """What the service itself names is known without the task's word; what an engine chose is not."""
+    ports = [
+        {"TargetPort": 80, "PublishedPort": 8060, "PublishMode": "host"},
+        {"TargetPort": 81, "PublishMode": "host"},
+        {"TargetPort": 82, "PublishedPort": 8082, "PublishMode": "ingress"},
+    ]
+    template = {"ContainerSpec": {"Image": "whoami:1"}}
+    spec = {"Name": "shop_web", "Labels": {}, "Mode": {"Replicated": {"Replicas": 2}}, "TaskTemplate": template}
+    service = swarm_json.service({"ID": "s1", "Spec": {**spec, "EndpointSpec": {"Ports": ports}}})
+    assert service.ports == {80: 8060}
+    by_node = task(labels={"stackctl.address": "host"}, status={"PortStatus": {}})
+    (instance,) = swarm_json.instances([by_node], [service], NODES, "shop_default")
+    assert instance.endpoint == Endpoint("192.0.2.1", 8060)
+    assert found(by_node)[0].endpoint is None
+
+
 @pytest.mark.parametrize(
     ("state", "desired", "condition"),
     [

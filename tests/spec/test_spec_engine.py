@@ -95,6 +95,16 @@ def test_its_own_flaws_are_found(spec: Path) -> None:
     assert refused(spec, "hosts")[0].startswith("stack.hosts.yaml:2:1: not YAML")
 
 
+def test_in_a_swarm_nobody_calls(spec: Path) -> None:
+    """What is registered by a call elsewhere is registered by the registrators there, and that is said."""
+    spec.write_text("name: shop\nservices:\n  web: {image: whoami, port: 80, register: api}\n")
+    loaded = load(spec, {}, "swarm")
+    assert [service.register for service in loaded.stack.services] == ["registrator"]
+    (said,) = loaded.unsaid
+    assert said.startswith("services.web.register: the registrator of each node does it in a Swarm")
+    assert load(spec, {}).stack.services[0].register == "api" and not load(spec, {}).unsaid
+
+
 @pytest.mark.parametrize("path", sorted(bundled("stacks").glob("*/stack.*.yaml")), ids=lambda path: path.parent.name)
 def test_bundled_ones_are_whole(path: Path) -> None:
     """Each is read with its spec without a word."""
