@@ -23,6 +23,11 @@ def components(stack: Stack) -> tuple[str, ...]:
     return (COMPONENT,) if stack.balancer.virtual_address else ()
 
 
+def whose(stack: Stack) -> str:
+    """The stack whose balancer must be the one that answers; empty where the user's own template may not say it."""
+    return "" if stack.balancer.template else stack.name
+
+
 def workloads(stack: Stack, images: Mapping[str, str]) -> tuple[Workload, ...]:
     """A keepalived for each machine; none where there is no address. Raises `UsageError` for a machine's own."""
     address, port = stack.balancer.virtual_address, stack.balancer.http
@@ -38,7 +43,7 @@ def workloads(stack: Stack, images: Mapping[str, str]) -> tuple[Workload, ...]:
             image=images[COMPONENT],
             nodes=(host.name,),
             command=(address,),
-            configs={CONFIG: keepalived_conf(stack.name, address, port, host, stack.hosts)},
+            configs={CONFIG: keepalived_conf(stack.name, address, port, host, stack.hosts, whose=whose(stack))},
             # Addresses of the machine, and a protocol that is neither tcp nor udp. What asks nginx becomes nobody, and
             # is ended when it hangs.
             capabilities=("NET_ADMIN", "NET_RAW", "SETUID", "SETGID", "KILL"),

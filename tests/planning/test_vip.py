@@ -72,6 +72,14 @@ def test_none_without_an_address() -> None:
     assert (found.address, found.nodes) == ("192.0.2.100", ("one", "two", "three"))
 
 
+def test_whose_answer_counts() -> None:
+    """The stack's own balancer must answer; with a template of the user's, which may lack the page, whoever does."""
+    shared = cluster("192.0.2.100")
+    templated = replace(shared, balancer=replace(shared.balancer, template="events {}"))
+    for found, asked in ((shared, 'alive shop"\n'), (templated, 'alive"\n')):
+        assert all(asked in text for workload in keepers(found) for text in workload.configs.values())
+
+
 def test_an_address_that_a_machine_has() -> None:
     """What the machines' engines tell, and the spec does not, is found before anything is started."""
     with pytest.raises(UsageError, match=r"192\.0\.2\.2 is the address of two itself"):
