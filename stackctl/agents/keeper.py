@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,15 +34,16 @@ def local_addresses(table: str) -> Iterator[str]:
 
 
 async def fit(port: int, whose: str) -> bool:
-    """What keepalived's own check says now."""
+    """What keepalived's own check says now; nothing of it is left behind."""
     nowhere = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
-        *ASK, str(port), ALIVE, whose, stdin=nowhere, stdout=nowhere, stderr=nowhere
+        *ASK, str(port), ALIVE, whose, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
     )
     try:
         async with asyncio.timeout(PATIENCE):
             return await process.wait() == 0
     except TimeoutError:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):  # it ended in the same moment
+            os.killpg(process.pid, signal.SIGKILL)  # what it started has the connection too
         await process.wait()
         return False

@@ -76,3 +76,21 @@ def test_who_is_fit(text: bytes, whose: str, fit: bool) -> None:
         writer.close()
 
     assert asyncio.run(asked(answer, whose)) == fit
+
+
+def test_nothing_is_left_of_a_look() -> None:
+    """Who accepts and says nothing is not fit, and the connection to it ends with the look."""
+
+    async def look() -> None:
+        ended = asyncio.Event()
+
+        async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            ended.set()
+            writer.close()
+
+        assert not await asked(hang, "shop")
+        async with asyncio.timeout(2.0):
+            await ended.wait()
+
+    asyncio.run(look())
