@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +16,10 @@ ASK = ("bash", "/opt/stackctl/alive.sh")  # what keepalived itself goes by
 PATIENCE = 1.0
 
 
-async def keeper(address: str, port: int) -> dict[str, bool]:
-    """`holds`: the machine has that address; `fit`: a balancer answers at that port of it."""
+async def keeper(address: str, port: int, whose: str) -> dict[str, bool]:
+    """`holds`: the machine has that address; `fit`: a balancer of `whose` stack answers at that port of it."""
     table = await asyncio.to_thread(ROUTES.read_text)
-    return {"holds": address in set(local_addresses(table)), "fit": await _fit(port)}
+    return {"holds": address in set(local_addresses(table)), "fit": await fit(port, whose)}
 
 
 def local_addresses(table: str) -> Iterator[str]:
@@ -30,16 +33,17 @@ def local_addresses(table: str) -> Iterator[str]:
             yield leaf
 
 
-async def _fit(port: int) -> bool:
-    """What keepalived's own check says now."""
+async def fit(port: int, whose: str) -> bool:
+    """What keepalived's own check says now; nothing of it is left behind."""
     nowhere = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
-        *ASK, str(port), ALIVE, stdin=nowhere, stdout=nowhere, stderr=nowhere
+        *ASK, str(port), ALIVE, whose, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
     )
     try:
         async with asyncio.timeout(PATIENCE):
             return await process.wait() == 0
     except TimeoutError:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):  # it ended in the same moment
+            os.killpg(process.pid, signal.SIGKILL)  # what it started has the connection too
         await process.wait()
         return False

@@ -101,9 +101,9 @@ class Answers:
         """The balancer's established connections by remote endpoint."""
         return dict(outgoing(self._nginx))
 
-    async def keeper(self, address: str, port: int) -> Any:
+    async def keeper(self, address: str, port: int, whose: str) -> Any:
         """What the machine shows of a virtual address; asked beside its keepalived."""
-        return await keeper(address, port)
+        return await keeper(address, port, whose)
 
     async def health(self, host: str) -> Any:
         """What an agent says of itself."""

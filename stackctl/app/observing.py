@@ -19,6 +19,7 @@ from stackctl.errors import NotConverged, StackctlError, Unreachable
 from stackctl.planning.entry import routed_services
 from stackctl.planning.expected import expectation
 from stackctl.planning.registries import resolver
+from stackctl.planning.vip import whose
 from stackctl.ports import Probe
 from stackctl.probing.wire import balancer_from_json, catalog_from_json
 from stackctl.verifying.identity import identified
@@ -170,7 +171,8 @@ class Observer:
         entry = self.project.stack.balancer
         try:
             probe = await self._probe(instance)
-            answer = await probe.ask("keeper", address=entry.virtual_address, port=entry.http)
+            own = whose(self.project.stack)
+            answer = await probe.ask("keeper", address=entry.virtual_address, port=entry.http, whose=own)
         except StackctlError as error:
             return KeeperSeen(instance.id, instance.node, unreachable=error.message)
         return KeeperSeen(instance.id, instance.node, answer["holds"], answer["fit"])

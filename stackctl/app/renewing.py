@@ -6,20 +6,28 @@ import asyncio
 from collections.abc import Iterable
 
 from stackctl.app.observing import Observer
-from stackctl.app.passing_on import pass_on
+from stackctl.app.passing_on import has_heir, pass_on
 from stackctl.app.waiting import left_after
 from stackctl.domain.desired import Desired
+from stackctl.domain.instance import EngineState
 from stackctl.domain.plan import Operation, Plan
 from stackctl.errors import NotConverged
 from stackctl.planning.entry import BALANCER, routed_services
+from stackctl.planning.vip import VIP, holder_last
 from stackctl.verifying.following import behind
 
 READY = 60.0  # seconds for a part that was made
 
 
 async def renew_parts(observer: Observer, plan: Plan, desired: Desired) -> None:
-    """Every part that is no balancer; raises `NotConverged` where one does not come back."""
-    await _renew(observer, (o for o in plan.of("recreate") if o.service != BALANCER), desired)
+    """Every part that is no balancer, the keepalived whose machine has the virtual address last.
+
+    Raises `NotConverged` where one does not come back.
+    """
+    parts = [operation for operation in plan.of("recreate") if operation.service != BALANCER]
+    if any(operation.service == VIP for operation in parts):
+        parts = holder_last(parts, await observer.keepers(await asyncio.to_thread(observer.engine.observe)))
+    await _renew(observer, parts, desired)
 
 
 async def renew_balancers(observer: Observer, plan: Plan, desired: Desired) -> None:
@@ -41,6 +49,8 @@ async def _renew(observer: Observer, operations: Iterable[Operation], desired: D
         grace = workload.stop_grace if workload else 0.0
         if operation.service == BALANCER:
             await pass_on(observer, operation)
+        if operation.service == VIP:  # it passes the address on as it ends: somebody must be ready for it
+            await has_heir(observer, operation.node)
         observer.project.progress.step(operation.instance, f"making it anew ({operation.cause})")
         await asyncio.to_thread(observer.project.containers.recreate, operation, grace)
         await _serves_again(observer, operation.instance)
@@ -61,6 +71,9 @@ async def _lacking(observer: Observer, id: str) -> str:
     found = next((instance for instance in state.instances if instance.id == id), None)
     if found is None or not found.serving:
         return f"it is {found.condition if found else 'gone'}"
+    if found.role == "vip":  # one that can't run with what it was given is asked in vain
+        (keeper,) = await observer.keepers(EngineState((found,)))
+        return keeper.unreachable
     if found.role != "balancer":
         return ""
     seen = await observer.observe(with_traffic=False)

@@ -8,6 +8,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from stackctl.ports import Progress
 
 # Never what an instance is made from anew: a changed definition gets a replacement first. Nothing is built on the way.
 LAUNCH = ("up", "--detach", "--no-recreate", "--no-build", "--pull", "missing", "--quiet-pull")
+LEAVE = "leave"  # what a keepalived is told that only has to put the address down (its entrypoint.sh)
 RECREATE = ("up", "--detach", "--no-deps", "--no-build", "--pull", "missing", "--quiet-pull")
 
 
@@ -92,6 +94,7 @@ class ComposeEngine:
         highest number there is, so the last one can be removed (SIGTERM, `grace` seconds) and gets its number back.
         """
         service, members = operation.service, self.observe().of(operation.service)
+        self._put_down(members)
         last = max(members, key=lambda instance: (len(instance.id), instance.id), default=None)
         if last and len(members) > 1 and operation.instance == last.id:
             self.remove(last, grace)
@@ -105,6 +108,7 @@ class ComposeEngine:
 
     def remove(self, instance: Instance, grace: float) -> None:
         """Stop one container (SIGTERM, `grace` seconds) and remove it with its anonymous volumes."""
+        self._put_down((instance,))
 
         def stop_and_remove() -> None:
             container = self.client.containers.get(instance.id)
@@ -130,9 +134,21 @@ class ComposeEngine:
 
     def down(self, *, volumes: bool) -> None:
         """Remove the project's containers and networks, and its volumes where asked; works without its file too."""
+        self._put_down(self.observe().instances)
         self._run("down-failed", self._project("down", "--remove-orphans", *(["--volumes"] if volumes else [])))
         for name in self.observe().volumes if volumes else ():
             self._remove_volume(name)
+
+    def _put_down(self, instances: Iterable[Instance]) -> None:
+        """The shared address, where a keepalived was killed and nobody started it again: else its machine keeps it."""
+        for instance in instances:
+            if instance.role == "vip" and instance.state != "running":
+                self._call("address-not-put-down", instance.id, partial(self._leave, instance.id))
+
+    def _leave(self, id: str) -> None:
+        made = self.client.api.inspect_container(id)
+        rights: dict[str, Any] = {"network_mode": "host", "cap_drop": ["ALL"], "cap_add": ["NET_ADMIN"]}
+        self.client.containers.run(made["Image"], [*made["Config"]["Cmd"], LEAVE], remove=True, **rights)
 
     def _remove_volume(self, name: str) -> None:
         self._call("volume-not-removed", name, lambda: self.client.volumes.get(name).remove())
@@ -184,6 +200,8 @@ class ComposeEngine:
             return  # gone already, which is what was wanted
         except docker.errors.APIError as error:
             raise StackctlError(id, error.explanation or str(error), where=name, hint="stackctl ps") from error
+        except docker.errors.ContainerError as error:
+            raise StackctlError(id, str(error), where=name, hint="docker start it, and try again") from error
         except requests.exceptions.RequestException as error:
             raise Unreachable("engine-lost", f"the engine stopped answering: {error}", where=name) from error
 

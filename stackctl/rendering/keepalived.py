@@ -13,8 +13,8 @@ from stackctl.spec.bundled import bundled
 HIGHEST = 200  # the first machine's priority; 255 would mean that the address is its own
 
 
-def keepalived_conf(stack: str, address: str, port: int, own: Host, hosts: Sequence[Host]) -> str:
-    """The whole keepalived.conf of `own`, one of `hosts`; its balancer publishes `port`."""
+def keepalived_conf(stack: str, address: str, port: int, own: Host, hosts: Sequence[Host], *, whose: str) -> str:
+    """The whole keepalived.conf of `own`, one of `hosts`; its balancer publishes `port`, and says `whose` it is."""
     return (
         environment(bundled("templates") / "keepalived")
         .get_template("keepalived.conf.j2")
@@ -22,6 +22,7 @@ def keepalived_conf(stack: str, address: str, port: int, own: Host, hosts: Seque
             stack=stack,
             address=address,
             port=port,
+            whose=whose,
             alive=ALIVE,
             own=own,
             peers=[host for host in hosts if host != own],

@@ -38,14 +38,14 @@ def machine_findings(document: Document) -> Iterator[Finding]:
 
 def _ways(document: Document) -> Iterator[Finding]:
     """One way to each engine, and an engine of its own for each host."""
-    known: dict[tuple[str, object], str] = {}
+    known: dict[tuple[str, str], str] = {}
     for name in document.mapping("hosts"):
         ways = [key for key in ("context", "url") if key in document.mapping("hosts", name)]
         if len(ways) != 1:
             message = "one of `context` and `url` is wanted" if ways else "`context` or `url` is required"
             yield Finding(("hosts", name), message, "how its engine is reached", at="key")
             continue
-        way = (ways[0], document.get("hosts", name, ways[0]))
+        way = (ways[0], str(document.get("hosts", name, ways[0])))  # the schema says so where it is no text
         if other := known.get(way):
             yield Finding(("hosts", name, ways[0]), f"it is the engine of {other} already")
         known.setdefault(way, name)
@@ -58,7 +58,7 @@ def _places(document: Document, hosts: dict[str, object]) -> Iterator[Finding]:
             yield Finding(("services", service, "on"), "at least one host is wanted", "leave `on` out for all of them")
         for index, name in enumerate(on if isinstance(on, list) else ()):
             path = ("services", service, "on", index)
-            if name not in hosts:
+            if str(name) not in hosts:
                 near = suggestion(str(name), hosts) or f"hosts: {', '.join(hosts) or 'none'}"
                 yield Finding(path, f"there is no host {name!r}", near)
             elif name in on[:index]:
@@ -71,8 +71,8 @@ def _shared(document: Document, hosts: dict[str, object]) -> Iterator[Finding]:
     address = document.get(*path)
     if address is None:
         return
-    if engine in NO_VIRTUAL_ADDRESS:
-        yield Finding(path, *NO_VIRTUAL_ADDRESS[engine], at="key")
+    if refusal := NO_VIRTUAL_ADDRESS.get(str(engine)):
+        yield Finding(path, *refusal, at="key")
     elif str(document.get("balancer", "replicas", default=1)) == "1":
         yield Finding(path, "with one balancer there is nobody to pass it to", "set `balancer.replicas`", at="key")
     for name in hosts:

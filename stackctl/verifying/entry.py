@@ -20,9 +20,12 @@ def held(expectation: Expectation, keepers: Iterable[KeeperSeen]) -> Divergence 
     if len(holders) != 1:
         names = " and ".join(keeper.node for keeper in holders)
         words.insert(0, f"{names or 'nobody'} {'have' if names else 'has'} {shared.address}")
-    fit = [keeper.node for keeper in by_node.values() if keeper.fit]
-    if len(fit) != expectation.balancers and not words:
-        words.append(f"{expectation.balancers} machines could have {shared.address}, and only {_list(fit)} can")
+    fit, wanted = [keeper.node for keeper in by_node.values() if keeper.fit], expectation.balancers
+    if len(fit) < wanted and not words:
+        words.append(f"{wanted} machines could have {shared.address}, and only {_list(fit)} can")
+    if len(fit) > wanted and not words:
+        cause = f"only {wanted} of them have a balancer, so something else answers at its port"
+        words.append(f"{_list(fit)} could have {shared.address}, and {cause}")
     if not words:
         return None
     extra = tuple(sorted(keeper.id for keeper in holders)) if len(holders) > 1 else ()

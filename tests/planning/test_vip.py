@@ -9,12 +9,15 @@ import pytest
 from stackctl.domain.desired import Workload
 from stackctl.domain.host import Host
 from stackctl.domain.instance import EngineState
+from stackctl.domain.observation import KeeperSeen
+from stackctl.domain.plan import Operation
 from stackctl.domain.stack import ConsulRegistry, Stack
 from stackctl.errors import UsageError
 from stackctl.planning.entry import balancer_settings
 from stackctl.planning.expected import expectation
 from stackctl.planning.reconcile import reconcile
 from stackctl.planning.topology import component_images, topology
+from stackctl.planning.vip import heirs, holder_last
 from stackctl.rendering.compose import compose_model
 from tests.building import IMAGES, stack
 
@@ -72,7 +75,49 @@ def test_none_without_an_address() -> None:
     assert (found.address, found.nodes) == ("192.0.2.100", ("one", "two", "three"))
 
 
+def test_whose_answer_counts() -> None:
+    """The stack's own balancer must answer; with a template of the user's, which may lack the page, whoever does."""
+    shared = cluster("192.0.2.100")
+    templated = replace(shared, balancer=replace(shared.balancer, template="events {}"))
+    for found, asked in ((shared, 'alive shop"\n'), (templated, 'alive"\n')):
+        assert all(asked in text for workload in keepers(found) for text in workload.configs.values())
+
+
 def test_an_address_that_a_machine_has() -> None:
     """What the machines' engines tell, and the spec does not, is found before anything is started."""
     with pytest.raises(UsageError, match=r"192\.0\.2\.2 is the address of two itself"):
         topology(cluster("192.0.2.2"), IMAGES_HERE)
+
+
+def seen(holders: str, fit: str) -> tuple[KeeperSeen, ...]:
+    """What the three keepalived show: the machines that have the address, and those that could."""
+    return tuple(
+        KeeperSeen(f"shop-{host.name}-vip-1", host.name, host.name in holders.split(), host.name in fit.split())
+        for host in HOSTS
+    )
+
+
+@pytest.mark.parametrize(
+    ("holders", "fit", "node", "expected"),
+    [
+        ("one", "one two three", "one", {"two", "three"}),
+        ("one", "one three", "one", {"three"}),
+        ("one", "one", "one", set()),
+        ("one", "one two", "two", set()),
+        ("", "one two", "one", {"two"}),
+        ("one two", "one two three", "one", set()),
+    ],
+)
+def test_who_could_take_it(holders: str, fit: str, node: str, expected: set[str]) -> None:
+    """Whoever else is fit, as long as no other machine has it."""
+    assert heirs(node, seen(holders, fit)) == expected
+
+
+@pytest.mark.parametrize(
+    ("holders", "order"),
+    [("one", ["two", "three", "one"]), ("three", ["one", "two", "three"]), ("", ["one", "two", "three"])],
+)
+def test_who_has_it_is_renewed_last(holders: str, order: list[str]) -> None:
+    """The others first, so that one of them is ready when it ends, and it ends once."""
+    operations = [Operation("recreate", "vip", f"shop-{host.name}-vip-1", "it changed", host.name) for host in HOSTS]
+    assert [operation.node for operation in holder_last(operations, seen(holders, ""))] == order

@@ -13,7 +13,7 @@ HOSTS = tuple(Host(name, context=name, address=f"192.0.2.{n}") for n, name in en
 
 def test_whole_file() -> None:
     """The second of three machines: its peers, its balancer's port, a priority between theirs."""
-    golden("keepalived/two.conf", keepalived_conf("shop", "192.0.2.100", 9080, HOSTS[1], HOSTS))
+    golden("keepalived/two.conf", keepalived_conf("shop", "192.0.2.100", 9080, HOSTS[1], HOSTS, whose="shop"))
 
 
 @pytest.mark.parametrize(("address", "number"), [("192.0.2.100", 100), ("10.0.1.0", 255), ("10.0.1.255", 255)])

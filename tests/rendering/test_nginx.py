@@ -63,7 +63,8 @@ def test_nothing_routed() -> None:
 def test_a_page_of_nginxs_own() -> None:
     """Where keepalived asks whether nginx lives, nginx answers itself, whatever is routed, and only there."""
     with_page = rendered(replace(settings(WEB), alive=True), backends(1)).text
-    page = '        location = /.stackctl/alive {\n            access_log off;\n            return 200 "alive\\n";\n'
+    location = "        location = /.stackctl/alive {\n            access_log off;\n"
+    page = location + '            return 200 "stackctl shop\\n";\n'
     assert page in with_page
     assert "/.stackctl/" not in rendered(settings(WEB), backends(1)).text
 

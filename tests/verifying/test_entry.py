@@ -57,6 +57,10 @@ def test_one_has_it() -> None:
             (keeper("one", holds=True), keeper("two", fit=False), keeper("three", fit=False)),
             "2 machines could have 192.0.2.100, and only one can",
         ),
+        (
+            (keeper("one", holds=True), keeper("two"), keeper("three")),
+            "one, two, three could have 192.0.2.100, and only 2 of them have a balancer, so something else answers",
+        ),
         ((keeper("one", holds=True), keeper("two")), "there is no keepalived on three"),
         (
             (keeper("one", holds=True), keeper("two"), keeper("three", unreachable="it is exited")),
@@ -66,7 +70,7 @@ def test_one_has_it() -> None:
     ],
 )
 def test_anything_else_differs(keepers: tuple[KeeperSeen, ...], reason: str) -> None:
-    """None, two, too few that could have it, a keepalived that is missing or silent: told with names."""
+    """None, two, too few or too many that could have it, a keepalived that is missing or silent: told with names."""
     found = divergence(seen(*keepers))
     assert found is not None
     assert found.layer == "entry"

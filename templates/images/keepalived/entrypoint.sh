@@ -1,5 +1,6 @@
 #!/bin/sh
-# Starts keepalived where this machine reaches the address that it shares with others: entrypoint.sh ADDRESS.
+# Starts keepalived where this machine reaches the address that it shares with others: entrypoint.sh ADDRESS. With
+# `leave` behind it, nothing is started: the address is put down, and that is all.
 set -eu
 
 address="$1"
@@ -8,6 +9,7 @@ address="$1"
 ip -4 -oneline address show | grep -F " $address/32 " | while read -r _ interface _; do
     ip address delete "$address/32" dev "$interface"
 done
+test "${2:-}" != leave || exit 0
 
 interface="$(ip -4 -oneline route get "$address" | sed -n 's/.* dev \([^ ]*\) .*/\1/p')"
 test -n "$interface"
