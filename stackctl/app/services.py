@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from stackctl.app.converging import converge
 from stackctl.app.launching import Waiting, lift_marks
@@ -13,12 +14,13 @@ from stackctl.app.project import Project
 from stackctl.app.registering import register_missing
 from stackctl.app.renewing_services import renew_servers
 from stackctl.app.updates import PACE, beginnings, settled
+from stackctl.app.waiting import led
 from stackctl.domain.desired import Desired
 from stackctl.domain.instance import EngineState
 from stackctl.domain.plan import Operation, Plan
 from stackctl.domain.verdict import Verdict
 from stackctl.ports import Services
-from stackctl.rendering.swarm import STACK_FILE
+from stackctl.rendering.swarm import STACK_FILE, UPDATE_FILE, swarm_files
 
 DOING = {
     "create": "creating",
@@ -40,12 +42,14 @@ async def launch_services(
     for operation in plan.of("place"):
         _say(project, operation)
         engine.label(operation.node, operation.instance)
-    plan = await renew_servers(project, desired, plan, waiting)
-    began = beginnings(engine)
+    plan, lacking = await renew_servers(project, desired, plan, waiting)
+    began = await led(lambda: asyncio.to_thread(beginnings, engine), time.monotonic() + waiting.timeout)
     tell(project, engine, desired, plan)
     if not waiting.wait:
         return None
-    workloads = (desired.workload(operation.service) for operation in plan.of("update"))
+    workloads = (
+        desired.workload(operation.service) for operation in plan.of("update") if operation.service not in lacking
+    )
     digests = {workload.name: workload.digest for workload in workloads if workload}
     await settled(engine, digests, began, waiting.timeout, project.progress)
     called = {service.name for service in project.stack.services if service.register == "api"}
@@ -61,11 +65,16 @@ async def launch_services(
 
 
 def tell(project: Project, engine: Services, desired: Desired, plan: Plan) -> None:
-    """What services are to be; it returns before the Swarm has seen to it."""
+    """What services are to be, those of the plan and no others; it returns before the Swarm has seen to it."""
     for operation in plan.of("create", "update", "scale", "remove"):
         _say(project, operation)
-    if plan.of("create", "update", "remove"):
+    if plan.of("remove"):
         engine.deploy(project.workspace.folder / STACK_FILE, prune=True)
+    elif plan.of("create", "update"):
+        named = {operation.service for operation in plan.of("create", "update", "scale")}
+        part = replace(desired, workloads=tuple(w for w in desired.workloads if w.name in named))
+        project.workspace.write({UPDATE_FILE: swarm_files(part)[STACK_FILE]})
+        engine.deploy(project.workspace.folder / UPDATE_FILE, prune=False)
     elif scaled := plan.of("scale"):
         wanted = {operation.service: desired.workload(operation.service) for operation in scaled}
         engine.scale({name: workload.replicas for name, workload in wanted.items() if workload})
@@ -76,7 +85,7 @@ async def _begun(engine: Services, replicas: Mapping[str, int], timeout: float) 
     what they lack."""
     deadline = time.monotonic() + timeout
     while replicas and time.monotonic() < deadline:
-        seen = await asyncio.to_thread(engine.observe)
+        seen = await led(lambda: asyncio.to_thread(engine.observe), deadline)
         if all(sum(i.serving for i in seen.of(name)) >= count for name, count in replicas.items()):
             return
         await asyncio.sleep(PACE)
