@@ -62,7 +62,7 @@ async def _observed(observer: Observer) -> Observation:
     try:
         return await observer.observe()
     except Leaderless as error:
-        return Observation(at, EngineState((), unreachable={"the Swarm": error.message}))
+        return Observation(at, EngineState((), unreachable={"the Swarm": error.message}), registry_lost=error.message)
 
 
 def _pause(state: Settling, judgement: Judgement, window: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from stackctl.app.project import Project, complete
 from stackctl.app.registering import register_missing
 from stackctl.app.up import UpResult
 from stackctl.app.updates import beginnings, given_up, settled
+from stackctl.app.waiting import led
 from stackctl.domain.instance import EngineState
 from stackctl.domain.observation import Observation
 from stackctl.domain.plan import Operation, Plan
@@ -95,10 +97,11 @@ class _Updating:
         asked = self.asked
         digests = {operation.service: asked.workload.digest for operation in _plan(asked).operations}
         engine, progress = asked.project.services, asked.project.progress
+        deadline = time.monotonic() + self.waiting.timeout
         swarm = asyncio.ensure_future(settled(engine, digests, began, self.waiting.timeout, progress))
         try:
             while not swarm.done():
-                self._check(await observer.observe())
+                self._check(await led(observer.observe, deadline))
                 await asyncio.wait({swarm}, timeout=0.2)
         finally:
             swarm.cancel()

@@ -15,7 +15,7 @@ from stackctl.app.through import Through
 from stackctl.domain.catalog import Catalog, CatalogEntry
 from stackctl.domain.instance import Endpoint, EngineState, Instance
 from stackctl.domain.observation import BalancerSeen, KeeperSeen, Observation, Resolved, Traffic
-from stackctl.errors import NotConverged, StackctlError, Unreachable
+from stackctl.errors import Leaderless, NotConverged, StackctlError, Unreachable
 from stackctl.planning.entry import routed_services
 from stackctl.planning.expected import expectation
 from stackctl.planning.registries import resolver
@@ -119,21 +119,18 @@ class Observer:
         """A question that any balancer's probe can answer; raises `Unreachable` where none can.
 
         With `node` it is asked there, of the registrator's probe: what an agent of the registry holds is changed by
-        that agent only, and a registrator knows which one is its own node's. `engine` is what was just observed, for
-        who asks much at once.
+        that agent only, and a registrator knows which one is its own node's. Where none runs there, a balancer's is
+        asked: a registry without agents does not mind. `engine` is what was just observed, for who asks much at once.
         """
         seen = await asyncio.to_thread(self.engine.observe) if engine is None else engine
         lost = Unreachable(
             "no-balancer", "no balancer runs, through which the stack could be asked", hint="stackctl up"
         )
-        there = [i for i in seen.instances if i.node == node and i.role in PROBED and i.state == "running"]
-        for instance in (
-            sorted(there, key=lambda i: i.role, reverse=True) if node and there else running_balancers(seen)
-        ):
+        for instance in probed(seen, node) or running_balancers(seen):
             try:
                 return await (await self._probe(instance)).ask(question, **words)
-            except NotConverged:
-                raise  # an answer, though not the one that was hoped for
+            except (NotConverged, Leaderless):
+                raise  # an answer, though not the one that was hoped for; an election is no fault of the inside
             except StackctlError as error:
                 lost = Unreachable("inside-unreachable", error.message, where=error.where, hint="stackctl status")
         raise lost
@@ -194,6 +191,8 @@ class Observer:
         return replace(seen, resolved={name: tuple(answers[name] for answers in said) for name in self._named})
 
     async def _resolved(self, engine: EngineState, node: str) -> Mapping[str, Resolved]:
+        if node and not probed(engine, node):  # another node's answer would prove nothing here
+            return dict.fromkeys(self._named, Resolved(lost="nobody can be asked there", node=node))
         try:
             answers = await self.ask("dns", node=node, engine=engine, services=self._named, server=self._resolver)
         except Unreachable as error:
@@ -234,3 +233,9 @@ class Observer:
 def running_balancers(engine: EngineState) -> tuple[Instance, ...]:
     """The balancers that can be asked."""
     return tuple(i for i in engine.instances if i.role == "balancer" and i.state == "running")
+
+
+def probed(engine: EngineState, node: str) -> tuple[Instance, ...]:
+    """The parts on a node that can be asked, the registrator first; none where no node is meant."""
+    there = (i for i in engine.instances if node and i.node == node and i.role in PROBED and i.state == "running")
+    return tuple(sorted(there, key=lambda instance: instance.role, reverse=True))

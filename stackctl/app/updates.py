@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 
+from stackctl.app.waiting import led
 from stackctl.domain.instance import Instance
 from stackctl.errors import NotConverged, RolledBack, StackctlError
 from stackctl.ports import Progress, Services
@@ -27,15 +28,16 @@ async def settled(
     one up, and `NotConverged` where it is not through after `timeout` seconds."""
     deadline, left = time.monotonic() + timeout, dict(digests)
     while left:
-        services = {service.workload: service for service in await asyncio.to_thread(engine.services)}
-        tasks = await asyncio.to_thread(engine.observe)
+        found = await led(lambda: asyncio.to_thread(engine.services), deadline)
+        services = {service.workload: service for service in found}
+        tasks = await led(lambda: asyncio.to_thread(engine.observe), deadline)
         for name, digest in tuple(left.items()):
             if name not in services:
                 raise StackctlError("service-gone", f"somebody removed {name} meanwhile", hint="stackctl up")
-            found = updated(digest, services[name], tasks.of(name), began.get(name, ""))
-            if found.failed:
-                raise await given_up(engine, name, found.reason)
-            if found.over:
+            update = updated(digest, services[name], tasks.of(name), began.get(name, ""))
+            if update.failed:
+                raise await given_up(engine, name, update.reason)
+            if update.over:
                 del left[name]
                 progress.step(services[name].name, "updated")
         if left and time.monotonic() > deadline:

@@ -7,8 +7,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from stackctl.errors import Leaderless
+
 T = TypeVar("T")
 PACE = 0.05  # seconds between two looks
+ELECTION_PACE = 0.3  # the same, where an election has to end first
 
 
 async def left_after(seconds: float, look: Callable[[], Awaitable[T]]) -> T:
@@ -17,3 +20,15 @@ async def left_after(seconds: float, look: Callable[[], Awaitable[T]]) -> T:
     while (found := await look()) and time.monotonic() <= deadline:
         await asyncio.sleep(PACE)
     return found
+
+
+async def led(look: Callable[[], Awaitable[T]], deadline: float) -> T:
+    """What a look finds, taken again while a Swarm's managers elect a leader; raises `Leaderless` when the time (on the
+    monotonic clock) is over."""
+    while True:
+        try:
+            return await look()
+        except Leaderless:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(ELECTION_PACE)

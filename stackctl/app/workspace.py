@@ -17,6 +17,8 @@ from stackctl.domain.stack import ImageSource
 
 T = TypeVar("T")
 KEPT = "previous"  # the folder of the files that an unfinished change started from
+# These hold the registry's password, the entry's key, or what the spec says of services' environments.
+PRIVATE = ("compose.yaml", "update.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,7 @@ class Workspace:
             if not path.exists() or path.read_text() != text:
                 beside = path.with_name(f".{path.name}.new")
                 beside.write_text(text)
-                # A Compose file holds the registry's password and the entry's key.
-                beside.chmod(0o755 if text.startswith("#!") else 0o600 if path.name == "compose.yaml" else 0o644)
+                beside.chmod(0o755 if text.startswith("#!") else 0o600 if path.name in PRIVATE else 0o644)
                 beside.replace(path)
 
     def remove(self) -> None:

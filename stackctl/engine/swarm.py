@@ -40,12 +40,14 @@ class SwarmEngine:
         nodes, services = self.nodes(), self.services()
         manager = self._manager
         networks = manager.call(lambda: manager.api.networks(filters=manager.own))
-        found = swarm_json.instances(manager.tasks(), services, nodes, self.network)
+        found = tuple(swarm_json.instances(manager.tasks(), services, nodes, self.network))
+        busy = {instance.node for instance in found}
         members = [node for node in nodes if node.availability != "drain"]
         return EngineState(
             tuple(sorted(found, key=lambda instance: instance.id)),
             tuple(sorted(raw["Name"] for raw in networks)),
-            nodes=tuple(node.hostname for node in members),
+            # A paused node gets nothing new: where it has nothing of the stack, nobody is there who could be asked.
+            nodes=tuple(node.hostname for node in members if node.availability == "active" or node.hostname in busy),
             unreachable={
                 node.hostname: f"the Swarm calls it {node.state}" for node in members if node.state != "ready"
             },
