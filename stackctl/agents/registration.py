@@ -38,7 +38,7 @@ from stackctl.agents.registration_events import (
     Signalled,
     Vanished,
 )
-from stackctl.domain.catalog import Registration
+from stackctl.domain.catalog import Registration, leading_to
 from stackctl.domain.container import ENDING_SIGNALS, Container
 from stackctl.domain.conventions import Claims, Scope, claims
 from stackctl.domain.wishes import STOP_LABEL
@@ -124,7 +124,7 @@ def problems(state: State) -> dict[str, str]:
     claimed = _claimed(state)
     for known in state.known.values():
         name = known.container.name
-        for id in (claim.registration.id for claim in known.claims.wanted):
+        for id in (claim.registration.id for claim in known.claims.wanted if not claim.called):
             if id in (state.held or {}) and id not in _own(state):
                 found[name] = f"the id {id!r} is registered by somebody else"
             elif id in claimed and claimed[id][1].instance != name:
@@ -186,9 +186,22 @@ def _claimed(state: State) -> dict[str, tuple[Ask, Registration]]:
     for known in sorted(state.known.values(), key=lambda known: (known.container.created, known.container.id)):
         container = known.container
         if container.serving and container.started > _ended(state, container.id):
-            for claim in known.claims.wanted:
+            for claim in (claim for claim in known.claims.wanted if not claim.called):
                 ask = Ask(container.id, container.started, claim.question)
                 found.setdefault(claim.registration.id, (ask, claim.registration))
+    return found
+
+
+def _moved(state: State) -> dict[str, Registration]:
+    """What somebody registered by a call, where its container has another endpoint since it was started again. Where it
+    led before is perhaps another container's by now."""
+    found: dict[str, Registration] = {}
+    for known in state.known.values():
+        if known.container.serving and known.container.started > _ended(state, known.container.id):
+            for now in (claim.registration for claim in known.claims.wanted if claim.called):
+                held = (state.held or {}).get(now.id)
+                if held and not held.owner and held.endpoint != now.endpoint:
+                    found[now.id] = leading_to(held, now.endpoint)
     return found
 
 
@@ -218,7 +231,7 @@ def _decide(state: State) -> tuple[State, tuple[Command, ...]]:
         leave = {id: marks.get(id) for id in gone & _leaving(state)}
         commands += [Mark(id) for id in sorted(leave.keys() - marks.keys())]
         gone, marks = gone - leave.keys(), leave
-        new = {id: r for id, r in due.items() if held.get(id) != r and (id in own or id not in held)}
+        new = {id: r for id, r in due.items() if held.get(id) != r and (id in own or id not in held)} | _moved(state)
         commands += [Register(new[id]) for id in sorted(new)]
         commands += [Deregister(id) for id in sorted(gone)]
         held = {id: r for id, r in held.items() if id not in gone} | new

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
+from urllib.parse import urlsplit
 
 from stackctl.domain.instance import Endpoint
 
@@ -115,6 +116,17 @@ class Catalog:
     entries: tuple[CatalogEntry, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
     index: int = field(default=0, compare=False)
+
+
+def leading_to(registration: Registration, endpoint: Endpoint) -> Registration:
+    """The same registration of an instance that has moved; its check goes along."""
+    check = registration.check
+    if check:
+        http = urlsplit(check.http)._replace(netloc=str(endpoint)).geturl() if check.http else ""
+        tcp = str(endpoint) if check.tcp else ""
+        grpc = "".join((str(endpoint), *check.grpc.partition("/")[1:])) if check.grpc else ""
+        check = replace(check, http=http, tcp=tcp, grpc=grpc)
+    return replace(registration, endpoint=endpoint, check=check)
 
 
 def passing(entries: Iterable[CatalogEntry]) -> tuple[CatalogEntry, ...]:

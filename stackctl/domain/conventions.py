@@ -20,6 +20,7 @@ from stackctl.domain.instance import DNS_LABEL, SAFE_ID, Endpoint
 # Settings that only somebody writes who wants a registration; SERVICE_REGION may be anybody's own business.
 _ASKS = re.compile(r"(\d+_)?(name|tags|id|route|check_(http|https|script|ttl|tcp|grpc))\Z")
 UDP = "udp"
+API = "api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A registration that a container asks for, and the question that comes first."""
+    """A registration that a container asks for, and the question that comes first.
+
+    What is `called` somebody else writes; of it only the id and the endpoint are known here.
+    """
 
     registration: Registration
     question: Question
+    called: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -78,12 +83,27 @@ def claims(container: Container, scope: Scope) -> Claims:
     wishes = say.wishes({**container.env, **container.labels})
     if not container.networks.get(scope.network) or not _asks(container.labels, wishes, scope.stack):
         return Claims()
+    if container.labels.get(say.REGISTER_LABEL) == API:
+        return _called(container, scope)
     try:
         ports = _ports(container)
         heard = [port for port in ports if not say.ignored(say.of_port(wishes, port.number))]
         return Claims(tuple(_claim(container, scope, wishes, port, len(ports) > 1) for port in heard))
     except ValueError as problem:
         return Claims(problem=str(problem))
+
+
+def _called(container: Container, scope: Scope) -> Claims:
+    try:
+        (port,) = _ports(container)
+        by_host = _by_host(container.labels)
+        endpoint = (
+            _on_host(container, scope, port) if by_host else Endpoint(container.networks[scope.network], port.number)
+        )
+    except ValueError:  # whoever registers it has to know better
+        return Claims()
+    name = container.name
+    return Claims((Claim(Registration(name, "", endpoint, name, ""), Question(endpoint), called=True),))
 
 
 def catalog_name(settings: Mapping[str, str], default: str, port: int, *, several: bool = False) -> str:
@@ -101,7 +121,7 @@ def _asks(labels: Mapping[str, str], wishes: say.Wishes, stack: str) -> bool:
     if labels.get(say.STACK_LABEL, stack) != stack or labels.get(say.ROLE_LABEL, "service") != "service":
         return False
     if say.REGISTER_LABEL in labels:
-        return say.STACK_LABEL in labels and labels[say.REGISTER_LABEL] == "registrator"
+        return say.STACK_LABEL in labels and labels[say.REGISTER_LABEL] in ("registrator", API)
     return any(_ASKS.match(wish) for wish in wishes)
 
 

@@ -27,7 +27,7 @@ from stackctl.agents.registration_events import (
     Vanished,
 )
 from stackctl.domain.balancer import Backend
-from stackctl.domain.catalog import Registration
+from stackctl.domain.catalog import Registration, RegistryCheck
 from stackctl.domain.container import Container
 from stackctl.domain.conventions import Question, Scope, claims
 from stackctl.domain.instance import Endpoint
@@ -274,6 +274,21 @@ def test_a_mark_that_was_lost_is_made_again() -> None:
     state, commands = play(Held(()), state=state)
     assert commands == []
     assert play(Looked((BalancerSeen("lb"),), 103.0, 103.1), state=state)[1] == [Release(warned)]
+
+
+def test_what_was_registered_by_a_call_follows_its_container() -> None:
+    """Somebody else writes and removes it; where it leads is kept true, because another container may be there now."""
+    called = container(labels={**container().labels, "stackctl.register": "api"})
+    check = RegistryCheck("http://10.0.0.1:80/up?a=b", "", 1.0, 1.0, 60.0)
+    before = Registration("web-1", "shop-web", Endpoint("10.0.0.1", 80), "web-1", "", check=check)
+    state, commands = play(Listed(), Observed(called, 101.0), Held(()), Held((before,)))
+    assert commands == [] and problems(state) == {}
+    again = replace(called, networks={"net": "10.0.0.9"}, started=200.0)
+    state, commands = play(Died("c1", 150.0), Observed(again, 201.0), Observed(again, 202.0), state=state)
+    moved = replace(before, endpoint=Endpoint("10.0.0.9", 80), check=replace(check, http="http://10.0.0.9:80/up?a=b"))
+    assert commands == [Register(moved)]
+    assert play(Died("c1", 210.0), Held((replace(before, owner="other/host"),)), state=state)[1] == []
+    assert play(Vanished("c1"), Held((before,)), state=state)[1] == []
 
 
 def test_who_was_not_warned_is_left_alone() -> None:

@@ -88,6 +88,14 @@ def test_who_is_not_registered(labels: dict[str, str], env: dict[str, str]) -> N
     assert claims(container(labels, env), SCOPE) == Claims()
 
 
+def test_who_is_registered_by_a_call() -> None:
+    """Of what somebody else writes only the id and the endpoint are known; nobody can follow what has no address."""
+    (claim,) = claims(container({**LABELS, "stackctl.register": "api"}, {}), SCOPE).wanted
+    assert claim.called and (claim.registration.id, claim.registration.endpoint.port) == (container({}).name, 80)
+    by_host = {**LABELS, "stackctl.register": "api", "stackctl.address": "host"}
+    assert claims(container(by_host, {}), SCOPE) == Claims()
+
+
 def test_no_address_on_the_network() -> None:
     """Without an address on the stack's network there is nothing to register."""
     assert claims(container(LABELS, networks={"shop_default": "", "other": "10.1.0.2"}), SCOPE) == Claims()
