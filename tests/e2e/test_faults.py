@@ -15,6 +15,8 @@ from tests.e2e.scenario import Scenario, eventually
 
 pytestmark = pytest.mark.engine
 
+CLIENTS = 10  # of the load, each with one request at a time
+
 
 @pytest.fixture(autouse=True)
 def whole_before_and_after(running: Scenario) -> Iterator[None]:
@@ -30,7 +32,7 @@ def under_load(running: Scenario, act: Callable[[], object], *, keep: bool, rate
 
     async def both() -> Report:
         done = asyncio.Event()
-        requests = asyncio.create_task(load(running.port, done, rate=rate, clients=10, keep=keep))
+        requests = asyncio.create_task(load(running.port, done, rate=rate, clients=CLIENTS, keep=keep))
         try:
             await asyncio.to_thread(act)
         finally:
