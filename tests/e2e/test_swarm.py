@@ -97,7 +97,8 @@ class Swarm:
         report = loaded_at(self.addresses[other - 1], PORT, lose, rate=60.0)
         assert idempotent(report) == 0, dict(report.reasons)
         self.lab.stackctl(end, str(number))
-        document = self.stackctl("verify", "--timeout", "180s", "--format", "json", node=other).json
+        words = ("verify", "--timeout", "300s", "--format", "json")  # of which the Swarm may elect for minutes
+        document = self.stackctl(*words, node=other, timeout=330).json
         print(f"{fault} {number}: converged after {document['converged_after_s']} s")
 
     def misses(self, name: str, node: int) -> bool:
