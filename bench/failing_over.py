@@ -19,21 +19,17 @@ from docker.models.containers import Container
 
 from bench.holding import Holding
 from bench.impatient import Asked
+from bench.machines import MACHINES, hosts
 from bench.ours import Stack
 from bench.running import DOCKER, PREFIX, STACKCTL, Engine, Failed, run
 
-NODES = ("one", "two", "three")
 PORT = 9080
 PATIENCE = 60.0
 SETTLED = 1.5  # seconds of undisturbed answers before and after
 SPEC = """\
 name: {name}
 engine: hosts
-hosts:
-  one: {{context: {lab}-1}}
-  two: {{context: {lab}-2}}
-  three: {{context: {lab}-3}}
-registry:
+{hosts}registry:
   consul: {{servers: 3}}
 balancer: {{replicas: 2, http: {port}, response_timeout: 2s, virtual_address: {address}}}
 services:
@@ -53,10 +49,10 @@ class Shared:
         """The lab and the stack, proven."""
         await self.laboratory("up", "3")
         containers = {str(c.name): c for c in self.engine.client.containers.list(filters={"label": "stackctl.lab"})}
-        self.nodes = {name: containers[f"{self.context}-{n}"] for n, name in enumerate(NODES, 1)}
+        self.nodes = {name: containers[f"{self.context}-{n}"] for n, name in enumerate(MACHINES, 1)}
         own = json.loads((await self.laboratory("list", "--format", "json")).strip())["labs"][0]["nodes"][0]["address"]
         self.address = str(ipaddress.IPv4Address(own) - 11 + 100)  # one that the lab gives to nobody
-        spec = SPEC.format(name=self.stack.name, lab=self.context, port=PORT, address=self.address)
+        spec = SPEC.format(name=self.stack.name, hosts=hosts(self.context), port=PORT, address=self.address)
         (self.stack.folder / "stack.yaml").write_text(spec)
         await self.stack.stackctl("up")
 
@@ -71,11 +67,11 @@ class Shared:
 
     async def docker(self, node: str, *words: str) -> None:
         """A docker command on a node."""
-        await run(DOCKER, "--context", f"{self.context}-{NODES.index(node) + 1}", *words)
+        await run(DOCKER, "--context", f"{self.context}-{MACHINES.index(node) + 1}", *words)
 
     async def machine(self, node: str, word: str) -> None:
         """It dies, or comes back."""
-        await self.laboratory(word, str(NODES.index(node) + 1))
+        await self.laboratory(word, str(MACHINES.index(node) + 1))
 
     def part(self, node: str, service: str) -> str:
         """The name of a container."""

@@ -15,17 +15,13 @@ from docker.models.containers import Container
 from bench.running import PREFIX, STACKCTL, Done, Failed, run
 from stackctl.engine.contexts import context_client
 
-NODES = 3
+MACHINES = ("one", "two", "three")
 PATIENCE = 60.0
 NAME = "scale"
 SPEC = """\
 name: {name}
 engine: {engine}
-hosts:
-  one: {{context: {lab}-1}}
-  two: {{context: {lab}-2}}
-  three: {{context: {lab}-3}}
-registry:
+{hosts}registry:
   consul: {{servers: 3}}
 balancer: {{replicas: 2, http: 9080}}
 services:
@@ -54,8 +50,13 @@ class Spread:
     def containers(self, role: str) -> Iterator[Container]:
         """Those that run on any node, of one part of the stack."""
         labels = [f"stackctl.stack={NAME}", f"stackctl.role={role}"]
-        for node in range(1, NODES + 1):
+        for node in range(1, len(MACHINES) + 1):
             yield from client(f"{self.lab}-{node}").containers.list(filters={"label": labels})
+
+
+def hosts(lab: str) -> str:
+    """A spec's `hosts`: the nodes whose contexts begin with `lab`."""
+    return "".join(("hosts:\n", *(f"  {name}: {{context: {lab}-{n}}}\n" for n, name in enumerate(MACHINES, 1))))
 
 
 def client(context: str) -> docker.DockerClient:
@@ -70,7 +71,7 @@ def client(context: str) -> docker.DockerClient:
 async def machines() -> AsyncIterator[str]:
     """A lab; what its nodes' contexts begin with."""
     try:
-        await run(STACKCTL, "lab", "up", str(NODES), "--name", PREFIX)
+        await run(STACKCTL, "lab", "up", str(len(MACHINES)), "--name", PREFIX)
         yield f"stackctl-{PREFIX}"
     finally:
         await run(STACKCTL, "lab", "down", "--name", PREFIX)
@@ -80,9 +81,9 @@ async def machines() -> AsyncIterator[str]:
 async def spread(engine: str, lab: str, replicas: int) -> AsyncIterator[Spread]:
     """A stack that is not up yet; a lab becomes a Swarm where one is needed, and stays one."""
     if engine == "swarm":
-        await run(STACKCTL, "lab", "up", str(NODES), "--swarm", "--name", PREFIX)
+        await run(STACKCTL, "lab", "up", str(len(MACHINES)), "--swarm", "--name", PREFIX)
     folder = Path(tempfile.mkdtemp(prefix=f"stackctl-bench-{engine}-"))
-    (folder / "stack.yaml").write_text(SPEC.format(name=NAME, engine=engine, lab=lab, replicas=replicas))
+    (folder / "stack.yaml").write_text(SPEC.format(name=NAME, engine=engine, hosts=hosts(lab), replicas=replicas))
     made = Spread(folder, lab)
     try:
         yield made

@@ -26,7 +26,6 @@ from stackctl.agents.registration_events import (
     Held,
     Listed,
     Mark,
-    Marked,
     Observed,
     Probe,
     Register,
@@ -34,18 +33,18 @@ from stackctl.agents.registration_events import (
     Signalled,
     Vanished,
 )
+from stackctl.agents.writing import Writing
 from stackctl.domain.conventions import Scope
 from stackctl.domain.observation import BalancerSeen
 from stackctl.domain.wishes import STOP_LABEL
 from stackctl.engine.container_json import EngineEvent
 from stackctl.engine.events import EngineSocket, NotListening
-from stackctl.errors import StackctlError, Unreachable
+from stackctl.errors import Unreachable
 from stackctl.ports import Registry
 
 # Seconds without anybody who listens on the engine's socket. An engine that is restarted while its containers live on
 # makes a new socket, and a container goes on having the old one: it must be started again to get the new one.
 DEAF = 3.0
-ENDING = "it is about to end"
 LOOK_PACE = 0.1  # seconds between two looks at the balancers: a reload takes about as long
 
 
@@ -79,11 +78,17 @@ class Registrar:
         self._relist = relist
         self._deaf = deaf
         self._tasks = asyncio.TaskGroup()
+        self._writing = Writing(
+            registry,
+            self._tasks,
+            log,
+            on_marked=self._hear,
+            on_lost=self._doubt_registry,
+            on_refused=lambda: self.metrics.add("registry_errors_total"),
+        )
         self._stale: set[str] = set()  # containers to inspect
         self._inspections: dict[str, asyncio.Task[bool]] = {}
         self._questions: dict[Ask, asyncio.Task[None]] = {}
-        self._wishes: dict[str, Register | Deregister | Mark] = {}  # what is being written, by id
-        self._disturbed: set[str] = set()  # ids written since the registry's agent was asked what it holds
         self._list_due = asyncio.Event()
         self._registry_suspect = asyncio.Event()
         self._lost: dict[str, str] = {
@@ -210,50 +215,17 @@ class Registrar:
         backoff = Backoff(last=0.25)
         while True:
             self._registry_suspect.clear()
-            self._disturbed = set(self._wishes)
+            self._writing.reading()
             try:
                 held = await self._registry.registrations()
                 self._found("registry")
-                self._hear(Held(held, frozenset(self._disturbed)))
+                self._hear(Held(held, self._writing.disturbed))
             except Unreachable as error:
                 self._doubt_registry(error)
             if await _wait(self._registry_suspect, self._relist):
                 await backoff.wait()
             else:
                 backoff.reset()
-
-    def _write(self, id: str, wish: Register | Deregister | Mark) -> None:
-        self._disturbed.add(id)
-        busy = id in self._wishes
-        self._wishes[id] = wish
-        if not busy:
-            self._tasks.create_task(self._carry_out(id))
-
-    async def _carry_out(self, id: str) -> None:
-        # One write at a time for each id, the latest wish last.
-        try:
-            while True:
-                wish = self._wishes[id]
-                match wish:
-                    case Register(wanted):
-                        await self._registry.register(wanted)
-                        self._log("registered", id=id, service=wanted.service, endpoint=str(wanted.endpoint))
-                    case Deregister():
-                        await self._registry.deregister(id)
-                        self._log("deregistered", id=id)
-                    case Mark():
-                        await self._registry.maintain(id, ENDING)
-                        self._log("marked", id=id)
-                        self._hear(Marked(id, time.time()))
-                if self._wishes[id] is wish:
-                    return
-        except Unreachable as error:
-            self._doubt_registry(error)
-        except StackctlError as error:
-            self.metrics.add("registry_errors_total")
-            self._log("refused", level="error", id=id, error=error.message)
-        finally:
-            del self._wishes[id]
 
     def _doubt_registry(self, error: Unreachable) -> None:
         self.metrics.add("registry_errors_total")
@@ -268,9 +240,9 @@ class Registrar:
         for command in commands:
             match command:
                 case Register(registration):
-                    self._write(registration.id, command)
+                    self._writing.write(registration.id, command)
                 case Deregister(id) | Mark(id):
-                    self._write(id, command)
+                    self._writing.write(id, command)
                 case Probe(ask):
                     self._questions[ask] = self._tasks.create_task(self._ask(ask))
                 case Abandon(ask):

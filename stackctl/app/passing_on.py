@@ -6,6 +6,7 @@ import asyncio
 import time
 
 from stackctl.app.observing import Observer
+from stackctl.app.waiting import PACE, left_after
 from stackctl.domain.instance import EngineState
 from stackctl.domain.observation import KeeperSeen
 from stackctl.domain.plan import Operation
@@ -15,7 +16,6 @@ from stackctl.planning.vip import heirs
 BELIEVED = 1.5
 PATIENCE = 5.0  # seconds for another one to have it; the balancer is made anew then all the same
 GRACE = 5.0
-PACE = 0.05
 
 
 async def pass_on(observer: Observer, renewed: Operation) -> None:
@@ -34,12 +34,13 @@ async def pass_on(observer: Observer, renewed: Operation) -> None:
     state, _ = await _look(observer)
     await asyncio.to_thread(containers.launch, (again,), state)
     observer.project.progress.step(own.id, again.cause)
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+
+    async def kept() -> bool:
         _, keepers = await _look(observer)
-        if any(keeper.holds and keeper.node != renewed.node for keeper in keepers):
-            return
-        await asyncio.sleep(PACE)
+        return not any(keeper.holds and keeper.node != renewed.node for keeper in keepers)
+
+    if await left_after(PATIENCE, kept):
+        observer.project.progress.warn(f"no other machine had {address} within {PATIENCE:g} s: it is away for a moment")
 
 
 async def has_heir(observer: Observer, node: str) -> bool:

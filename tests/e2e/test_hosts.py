@@ -16,6 +16,7 @@ import pytest
 from bench.holding import Holding
 from bench.impatient import Asked
 from bench.load import Report
+from bench.machines import MACHINES, hosts
 from tests.e2e.laboratory import ASK, WEB, Lab, laboratory
 from tests.e2e.loading import idempotent, loaded_at, while_doing
 from tests.e2e.scenario import Result, eventually, run
@@ -23,16 +24,11 @@ from tests.e2e.scenario import Result, eventually, run
 pytestmark = pytest.mark.engine
 
 PORT = 9080
-NODES = ("one", "two", "three")
 WITHIN = 3.0  # seconds for clients to go on
 SPEC = """\
 name: {name}
 engine: hosts
-hosts:
-  one: {{context: {lab}-1}}
-  two: {{context: {lab}-2}}
-  three: {{context: {lab}-3}}
-registry:
+{hosts}registry:
   consul: {{servers: 3, dns: true}}
 balancer: {{replicas: 2, http: 9080, response_timeout: 2s, virtual_address: {shared}}}
 services:
@@ -62,7 +58,7 @@ class Cluster:
 
     def address(self, node: str) -> str:
         """A machine's address."""
-        address: str = self.lab.nodes()[NODES.index(node)]["address"]
+        address: str = self.lab.nodes()[MACHINES.index(node)]["address"]
         return address
 
     @property
@@ -76,7 +72,7 @@ class Cluster:
 
     def holders(self) -> list[str]:
         """The machines that have it now."""
-        return [NODES[int(name.rpartition("-")[2]) - 1] for name in asyncio.run(self.holding().holders())]
+        return [MACHINES[int(name.rpartition("-")[2]) - 1] for name in asyncio.run(self.holding().holders())]
 
     def moves(self, holder: str) -> None:
         """Wait until another machine has it, too."""
@@ -130,7 +126,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Three machines and a stack on them, up and proven, shared by the module in the order of its tests."""
     with laboratory(tmp_path_factory.mktemp("hosts"), 3) as lab:
         own = Cluster(f"e2e-{uuid.uuid4().hex[:6]}", lab)
-        spec = SPEC.format(name=own.name, lab=lab.context(1)[:-2], web=WEB, shared=shared(lab))
+        spec = SPEC.format(name=own.name, hosts=hosts(lab.context(1)[:-2]), web=WEB, shared=shared(lab))
         (lab.folder / "stack.yaml").write_text(spec)
         own.stackctl("up")
         yield own
@@ -143,9 +139,9 @@ def shared(lab: Lab) -> str:
 
 def test_spread_and_proven_through_each_balancer(cluster: Cluster) -> None:
     """Instances are spread, balancers are on machines of their own, and every way in meets every instance."""
-    assert sorted(cluster.members("web").values()) == sorted(NODES)
+    assert sorted(cluster.members("web").values()) == sorted(MACHINES)
     assert set(cluster.members("back").values()) == {"two", "three"}
-    assert sorted(cluster.members("registrator").values()) == sorted(NODES)
+    assert sorted(cluster.members("registrator").values()) == sorted(MACHINES)
     assert len(set(cluster.members("lb").values())) == 2
     document = cluster.stackctl("verify", "--format", "json").json
     web = next(service for service in document["services"] if service["name"] == "web")
@@ -154,7 +150,7 @@ def test_spread_and_proven_through_each_balancer(cluster: Cluster) -> None:
     assert entries == {f"entry {address}:{PORT}" for address in addresses}
     assert all(set(met["by_instance"]) == set(web["desired"]) for met in web["layers"]["traffic"].values())
     status = cluster.stackctl("status", "--format", "json").json
-    assert [member["name"] for member in status["consul"]["members"]] == sorted(NODES)
+    assert [member["name"] for member in status["consul"]["members"]] == sorted(MACHINES)
     assert all(agent["healthy"] for agent in status["agents"]) and len(status["agents"]) == 5
     assert cluster.stackctl("plan").stdout == "nothing to do\n"
 
@@ -162,7 +158,7 @@ def test_spread_and_proven_through_each_balancer(cluster: Cluster) -> None:
 def test_names_are_answered_on_every_machine(cluster: Cluster) -> None:
     """A container on each machine finds the internal service by its name in Consul's DNS, and is answered."""
     wanted = sorted(cluster.address(node) for node in ("two", "three"))
-    for number, node in enumerate(NODES, 1):
+    for number, node in enumerate(MACHINES, 1):
         id = next(id for id, where in cluster.members("web").items() if where == node)
         addresses, said = cluster.lab.docker(number, "exec", id, "python3", "-c", ASK).split("\n", 1)
         assert addresses.split() == wanted
@@ -175,7 +171,7 @@ def test_scale_and_deploy_lose_nothing(cluster: Cluster) -> None:
 
     def act() -> None:
         cluster.stackctl("scale", "web=6")
-        assert sorted(cluster.members("web").values()) == sorted([*NODES, *NODES])
+        assert sorted(cluster.members("web").values()) == sorted([*MACHINES, *MACHINES])
         cluster.stackctl("scale", "web=3")
         assert cluster.members("web") == before
         cluster.stackctl("deploy", "web", "--force", "--parallel", "3")
@@ -183,7 +179,7 @@ def test_scale_and_deploy_lose_nothing(cluster: Cluster) -> None:
     report = cluster.under_load(act)
     assert report.sent > 500
     assert (report.lost, dict(report.reasons)) == (0, {})
-    assert sorted(cluster.members("web").values()) == sorted(NODES) and not set(before) & set(cluster.members("web"))
+    assert sorted(cluster.members("web").values()) == sorted(MACHINES) and not set(before) & set(cluster.members("web"))
 
 
 def test_a_machine_dies_and_comes_back(cluster: Cluster) -> None:
@@ -233,7 +229,7 @@ def test_the_shared_address_moves(cluster: Cluster) -> None:
     """Who has the address dies: clients go on through another machine within 3 s; it comes back, and one has it."""
     (holder,) = cluster.holders()
     assert cluster.stackctl("status", "--format", "json").json["virtual_address"]["holders"] == [holder]
-    number = str(NODES.index(holder) + 1)
+    number = str(MACHINES.index(holder) + 1)
 
     def die() -> None:
         cluster.lab.stackctl("stop", number)
@@ -254,7 +250,7 @@ def test_the_shared_address_moves(cluster: Cluster) -> None:
 def test_the_shared_address_follows_nginx(cluster: Cluster) -> None:
     """Who has the address loses its nginx: another machine has the address."""
     (holder,) = cluster.holders()
-    number = NODES.index(holder) + 1
+    number = MACHINES.index(holder) + 1
     cluster.lab.docker(number, "kill", f"{cluster.name}-{holder}-lb-1")
     cluster.moves(holder)
     cluster.lab.docker(number, "start", f"{cluster.name}-{holder}-lb-1")
@@ -265,7 +261,7 @@ def test_two_that_have_the_shared_address(cluster: Cluster) -> None:
     """A keepalived that is killed leaves its machine the address while another takes it: a difference, until it is
     started again and gives the address up."""
     (holder,) = cluster.holders()
-    number, keeper = NODES.index(holder) + 1, f"{cluster.name}-{holder}-vip-1"
+    number, keeper = MACHINES.index(holder) + 1, f"{cluster.name}-{holder}-vip-1"
     cluster.lab.docker(number, "kill", keeper)
     cluster.moves(holder)
     assert len(cluster.holders()) == 2
@@ -297,7 +293,7 @@ def test_down_names_what_it_could_not_remove(cluster: Cluster) -> None:
     too, from a machine whose keepalived was killed and could not take it off."""
     cluster.lab.stackctl("stop", "3")
     holder = eventually(lambda: next(iter({*cluster.holders()} - {"three"}), ""), "a machine to have the address")
-    cluster.lab.docker(NODES.index(holder) + 1, "kill", f"{cluster.name}-{holder}-vip-1")
+    cluster.lab.docker(MACHINES.index(holder) + 1, "kill", f"{cluster.name}-{holder}-vip-1")
     error = cluster.stackctl("down", "--volumes", code=4).stderr
     assert "error[host-unreachable]" in error and "where: three" in error
     cluster.lab.stackctl("start", "3")
