@@ -6,12 +6,12 @@ They are reached from here by fixed addresses, and know each other by the link-l
 from __future__ import annotations
 
 import asyncio
-import random
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
+from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,15 @@ def registration(number: int, service: str = "webapp", owner: str = "test/host")
     return Registration(id, service, Endpoint(f"192.0.2.{number}", 80), id, owner, meta=(("weight", "10"),))
 
 
+def free_subnet(engine: docker.DockerClient) -> str:
+    """The first three bytes of a /24 of the range that is set aside for tests of networks; none here has it."""
+    pools = (pool for network in engine.networks.list() for pool in network.attrs["IPAM"]["Config"] or ())
+    taken = [ip_network(pool["Subnet"]) for pool in pools]
+    blocks = IPv4Network("198.19.0.0/16").subnets(new_prefix=24)
+    free = next(block for block in blocks if not any(block.overlaps(net) for net in taken if net.version == 4))
+    return str(free.network_address).removesuffix(".0")
+
+
 class RedisLab:
     """The containers of one registry."""
 
@@ -56,7 +65,7 @@ class RedisLab:
         self.folder = folder
         self.registry = registry
         self.engine = docker.from_env()
-        self.subnet = f"198.19.{random.randrange(256)}"  # of the range that is set aside for tests of networks
+        self.subnet = free_subnet(self.engine)
         pool = IPAMPool(subnet=f"{self.subnet}.0/24")
         self.network = self.engine.networks.create(self.name, ipam=IPAMConfig(pool_configs=[pool]))
         self.addresses: dict[str, str] = {}
