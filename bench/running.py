@@ -66,9 +66,8 @@ async def run(*command: str, env: Mapping[str, str] | None = None, cwd: Path | N
         raise
     took = time.monotonic() - began
     if process.returncode:
-        raise Failed(
-            f"{' '.join(command)}: exit {process.returncode}: {errors.decode(errors='replace').strip()[-800:]}"
-        )
+        said = "\n".join(text.decode(errors="replace").strip()[-800:] for text in (errors, out))  # a verdict is output
+        raise Failed(f"{' '.join(command)}: exit {process.returncode}: {said}")
     return Done(took, out.decode(errors="replace"), await watching)
 
 

@@ -120,9 +120,10 @@ def without(leavers: Leavers, container: str) -> Leavers:
 def _why_not(who: Leaver, event: Looked) -> str:
     if who.marked is None:
         return "the registry was not told that it leaves"
+    words = engaged(who.sought, event.balancers)
     if event.began < who.marked + LINGER:
-        return "the registry was told too late that it leaves"
-    return engaged(who.sought, event.balancers)
+        return words or "the registry was told too late that it leaves"
+    return words
 
 
 def engaged(sought: Leaving, balancers: tuple[BalancerSeen, ...]) -> str:

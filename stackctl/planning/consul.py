@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -52,17 +53,26 @@ def registrator_environment(registry: Registry) -> dict[str, str]:
 def workloads(stack: Stack, registry: ConsulRegistry, image: str) -> tuple[Workload, ...]:
     """The servers, each with a volume of its own, and the client agent."""
     names = server_names(registry)
-    own = {"server": True, "bootstrap_expect": len(names), "retry_join": list(names), **scripts(registry)}
+    serving = {"server": True, "bootstrap_expect": len(names), **scripts(registry)}
     # An election waits for one to two seconds by the clock: all else is started meanwhile.
     servers = tuple(
-        replace(node(stack, name, f"{LINK_LOCAL}.{number}", image, own), first=True)
+        replace(node(stack, name, f"{LINK_LOCAL}.{number}", image, {**serving, **join(names, name)}), first=True)
         for number, name in enumerate(names, start=1)
     )
     ports = (Published(registry.ui, 8500, "127.0.0.1"),) if registry.ui else ()
-    own = {"server": False, "retry_join": list(names), **dns(registry), **scripts(registry)}
+    own = {"server": False, **join(names, AGENT), **dns(registry), **scripts(registry)}
     client = node(stack, AGENT, AGENT_ADDRESS, image, own)
     address = agent_address(registry.subnet) if registry.subnet else ""
     return (*servers, replace(client, published=ports, address=address))
+
+
+def join(servers: Sequence[str], own: str) -> dict[str, Any]:
+    """Whom a node looks for until it has found one: every server but itself.
+
+    Who looks for itself too has found one at once, and looks no more. A Swarm tells names with a delay: a server whose
+    peers had none yet stayed alone, for ever and without a leader.
+    """
+    return {"retry_join": [server for server in servers if server != own]}
 
 
 def scripts(registry: ConsulRegistry) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def _consul(stack: Stack, registry: ConsulRegistry, image: str, host: Host, serv
     rpc, gossip = registry.port, registry.port + 1
     # One datacenter: nobody joins from others.
     ports = {"server": rpc, "serf_lan": gossip, "serf_wan": -1, **({"dns": 53} if registry.subnet else {})}
-    join = {"retry_join": [f"{address}:{gossip}" for address in serving]}
+    join = consul.join([f"{address}:{gossip}" for address in serving], f"{host.address}:{gossip}")
     own = {**role, **join, **consul.dns(registry), "ports": ports, **consul.scripts(registry)}
     node = consul.node(stack, host.name, host.address, image, own)
     ui = (Published(registry.ui, 8500, "127.0.0.1"),) if registry.ui else ()

@@ -334,3 +334,25 @@ def test_told_when_no_balancer_has_it() -> None:
         assert site.engine.signals.empty()
 
     play(story, relist=60)
+
+
+def test_silent_balancer_does_not_hold_it() -> None:
+    """A balancer that never answers is waited for until the instance's share of its grace is over; that is told."""
+
+    async def story(site: Site) -> None:
+        async def look() -> tuple[BalancerSeen, ...]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        site.balancers.look = look  # type: ignore[method-assign]
+        made = await site.instance(1)
+        labels = {**made.labels, "stackctl.stop": "image"}
+        site.engine.known["c1"] = replace(made, labels=labels, stop_signal=23, stop_timeout=2)
+        await site.registered("web-1")
+        site.tell("kill", "c1", signal=23)
+        async with asyncio.timeout(10):
+            assert await site.engine.signals.get() == ("c1", "what web says")
+        (line,) = site.logged("released unproven")
+        assert "has not answered yet" in line["reason"]
+
+    play(story, relist=60)

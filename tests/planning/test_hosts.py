@@ -41,8 +41,8 @@ def test_consul_is_joined_by_addresses(servers: int, serving: list[str]) -> None
     assert [host for host, config in configs.items() if config["server"]] == serving
     assert {host: config["node_name"] for host, config in configs.items()} == {host: host for host in configs}
     assert {host: config["advertise_addr"] for host, config in configs.items()} == {h.name: h.address for h in HOSTS}
-    assert {tuple(config["retry_join"]) for config in configs.values()} == {
-        tuple(f"{host.address}:8301" for host in HOSTS[:servers])
+    assert {host: config["retry_join"] for host, config in configs.items()} == {
+        host.name: [f"{other.address}:8301" for other in HOSTS[:servers] if other != host] for host in HOSTS
     }
     assert len({config["node_id"] for config in configs.values()}) == 3
 
