@@ -65,7 +65,7 @@ def resident():
     return pages * 1024
 
 async def main():
-    nginx, template = Nginx(), template_of(settings)
+    nginx, template = Nginx(), template_of(settings.template)
     nginx.write_first(render_config(template, settings, Target(settings.services, {"web": ()}), nginx), Target())
     process = subprocess.Popen(["nginx", "-c", str(nginx.config), "-g", "daemon off;"], stderr=subprocess.DEVNULL)
     while not (nginx.run / "nginx.pid").exists():

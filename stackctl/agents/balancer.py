@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import jinja2
@@ -165,7 +166,7 @@ class Balancer:
         began = self._loop.time()
         try:
             told = self._state.settings
-            rendered = render_config(template_of(told), told, target, self._nginx)
+            rendered = render_config(template_of(told.template), told, target, self._nginx)
             await self._nginx.apply(rendered, target)
         except (StackctlError, OSError, *TEMPLATE_FAILURES) as error:
             self._events.put_nowait(Rejected(target, str(error), self._loop.time()))
@@ -247,10 +248,10 @@ def render_config(template: jinja2.Template, told: BalancerSettings, target: Tar
     return render(template, told, target, token=nginx.token(), run=str(nginx.run))
 
 
-def template_of(told: BalancerSettings) -> jinja2.Template:
-    """The stack's own template, or stackctl's."""
-    own = {OWN: told.template} if told.template else {}
-    return environment(TEMPLATES, own).get_template(OWN if told.template else "nginx.conf.j2")
+@lru_cache(maxsize=1)  # to compile it takes thirty times as long as to render it, and as long as half a reload
+def template_of(own: str) -> jinja2.Template:
+    """The stack's own template, of that text, or stackctl's where it has none."""
+    return environment(TEMPLATES, {OWN: own} if own else {}).get_template(OWN if own else "nginx.conf.j2")
 
 
 async def main() -> None:
@@ -267,12 +268,12 @@ def write_first() -> None:
     told, nginx = settings.balancer(), Nginx()
     empty = Target(told.services, {service.name: () for service in told.services})
     try:
-        rendered = render_config(template_of(told), told, empty, nginx)
+        rendered = render_config(template_of(told.template), told, empty, nginx)
         asyncio.run(nginx.test(rendered))
     except (StackctlError, *TEMPLATE_FAILURES) as error:
         # The agent will say so too, for as long as it lasts; traffic does not wait for it.
         log("own template failed", level="error", reason=str(error))
-        rendered = render_config(template_of(replace(told, template="")), told, empty, nginx)
+        rendered = render_config(template_of(""), replace(told, template=""), empty, nginx)
     nginx.write_first(rendered, empty)
 
 
