@@ -17,7 +17,7 @@ import pytest
 from stackctl.agents.heartbeat import Settings
 from stackctl.domain.registry import RegistrySettings
 from stackctl.errors import UsageError
-from tests.e2e.scenario import free_port
+from tests.ports import free_port
 
 WORDS = ("--service", "web-app", "--", "app", "--port", "7")
 

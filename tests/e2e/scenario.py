@@ -6,11 +6,9 @@ and names it. Whatever it made is removed at its end, and where a check fails, t
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import docker
+
+from tests.ports import free_port
 
 STACKCTL = (sys.executable, "-m", "stackctl")
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
@@ -208,21 +208,6 @@ def eventually(condition: Callable[[], object], what: str, *, timeout: float = 6
             return last
         time.sleep(0.05)
     raise AssertionError(f"waited {timeout:g} s for {what}; last seen: {last!r}")
-
-
-def free_port(span: int = 1) -> int:
-    """The first of so many ports in a row that nobody has now."""
-    while True:
-        with contextlib.ExitStack() as probes:
-            first = probes.enter_context(socket.socket())
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                for further in range(port + 1, port + span):
-                    probes.enter_context(socket.socket()).bind(("0.0.0.0", further))
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 def new_scenario(folder: Path, *, replicas: int = 1, extra: str = "") -> Scenario:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.scenario import Scenario, eventually, free_port
+from tests.e2e.scenario import Scenario, eventually
+from tests.ports import free_port
 
 pytestmark = pytest.mark.engine
 

@@ -12,7 +12,8 @@ import pytest
 
 from bench.asking import ask
 from tests.e2e.loading import Roamed, hold_streams, loaded, roam, say_lines, while_doing
-from tests.e2e.scenario import Scenario, free_port, new_scenario
+from tests.e2e.scenario import Scenario, new_scenario
+from tests.ports import free_port
 
 pytestmark = pytest.mark.engine
 

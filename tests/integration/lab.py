@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -26,6 +25,7 @@ from stackctl.engine.images import ensure
 from stackctl.errors import StackctlError
 from stackctl.registry.consul import Consul
 from stackctl.rendering.images import image_build
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SOCKET = "/var/run/docker.sock"
@@ -39,12 +39,6 @@ def images() -> dict[str, str]:
     builds = [image_build(name, templates=ROOT / "templates", package=ROOT / "stackctl") for name in components]
     ensure(builds, "auto", lambda _component, _what: None)
     return {build.component: build.tag for build in builds}
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def eventually(what: str, see: Callable[[], object], timeout: float = 10.0) -> float:

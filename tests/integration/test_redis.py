@@ -19,8 +19,9 @@ from stackctl.domain.catalog import Catalog, RegistryCheck
 from stackctl.domain.stack import RedisRegistry
 from stackctl.errors import StackctlError, Unreachable
 from stackctl.registry.redis import Redis
-from tests.integration.lab import eventually, free_port
+from tests.integration.lab import eventually
 from tests.integration.redis_lab import PASSWORD, RedisLab, redis_lab, registration
+from tests.ports import free_port
 
 pytestmark = pytest.mark.engine
 
