@@ -13,7 +13,8 @@ from typing import Any
 from bench.load import Report, load
 from bench.losing import told
 from bench.ours import Stack, stack
-from bench.running import Engine, free_port
+from bench.ports import free_port
+from bench.running import Engine
 from bench.streams import Kept, again_and_again, events, long_request, tcp, websocket
 
 BALANCERS = 2

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bench.asking import Watch
-from bench.running import DOCKER, PREFIX, STACKCTL, Done, Engine, free_port, run
+from bench.ports import free_port
+from bench.running import DOCKER, PREFIX, STACKCTL, Done, Engine, run
 from bench.system import Part, System
 from stackctl.rendering.nginx import STATUS_PORT
 

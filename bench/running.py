@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import re
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,16 +84,6 @@ def _high_water(pid: int) -> int:
         if found := re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()):
             return int(found[1]) * 1024
     return 0
-
-
-def free_port(count: int = 1) -> int:
-    """A port that nobody listens on now, and so many in all from it on; none that the kernel gives to clients."""
-    while True:
-        first = random.randrange(20000, 30000)
-        with suppress(OSError), ExitStack() as listeners:
-            for port in range(first, first + count):
-                listeners.enter_context(socket.create_server(("", port)))
-            return first
 
 
 class Engine:

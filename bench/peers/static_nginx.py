@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 from bench.asking import Watch, first_answer
 from bench.peers.compose import Peer, project
-from bench.running import PREFIX, Engine, Failed, free_port
+from bench.ports import free_port
+from bench.running import PREFIX, Engine, Failed
 
 CONFIG = """\
 events {}

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bench.asking import Watch, first_answer
 from bench.peers.compose import TOOLS, Peer, Project, project
-from bench.running import PREFIX, Engine, Failed, Missing, free_port, run
+from bench.ports import free_port
+from bench.running import PREFIX, Engine, Failed, Missing, run
 from bench.system import Part
 from stackctl.domain.image import BASE
 

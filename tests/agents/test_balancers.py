@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from stackctl.agents import door as module
 from stackctl.agents.balancers import Balancers
 from stackctl.agents.door import door
@@ -16,7 +17,6 @@ from stackctl.domain.balancer import Backend
 from stackctl.domain.instance import Endpoint
 from stackctl.domain.observation import BalancerSeen
 from stackctl.probing.wire import balancer_to_json
-from tests.agents.test_door import free_port
 
 SEEN = BalancerSeen("", revision="r1", backends={"web": (Backend("web-1", Endpoint("10.0.0.1", 80)),)})
 REFUSED = {"error": "nginx is not there", "id": "", "hint": ""}

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from stackctl.agents import door as module
 from stackctl.agents.door import door
 
 TOKEN = b"open sesame"
 # Answers every line, as a probe does.
 ECHO = (sys.executable, "-c", "import sys\nfor line in sys.stdin: print('heard', line.strip(), flush=True)")
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def said(port: int, *lines: bytes, answers: int) -> list[bytes]:

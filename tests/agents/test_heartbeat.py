@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from stackctl.agents.heartbeat import Settings
 from stackctl.domain.registry import RegistrySettings
 from stackctl.errors import UsageError
-from tests.ports import free_port
 
 WORDS = ("--service", "web-app", "--", "app", "--port", "7")
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import docker
 
-from tests.ports import free_port
+from bench.ports import free_port
 
 STACKCTL = (sys.executable, "-m", "stackctl")
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from tests.e2e.scenario import Scenario, eventually
-from tests.ports import free_port
 
 pytestmark = pytest.mark.engine
 

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from bench.ports import free_port
 from tests.e2e.scenario import Scenario
-from tests.ports import free_port
 
 pytestmark = pytest.mark.engine
 

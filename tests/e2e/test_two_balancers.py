@@ -11,9 +11,9 @@ from functools import partial
 import pytest
 
 from bench.asking import ask
+from bench.ports import free_port
 from tests.e2e.loading import Roamed, hold_streams, loaded, roam, say_lines, while_doing
 from tests.e2e.scenario import Scenario, new_scenario
-from tests.ports import free_port
 
 pytestmark = pytest.mark.engine
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.ports import free_port
 from stackctl.rendering.images import image_build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,12 +70,6 @@ class App:
 def read_all(connection: socket.socket) -> bytes:
     """What comes until the other side closes."""
     return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from tests.images.apps import ended, free_port, read_all, started
+from bench.ports import free_port
+from tests.images.apps import ended, read_all, started
 
 HTTP = ("live", "backend", "front")
 # What front asks; nobody listens there.

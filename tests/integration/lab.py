@@ -20,12 +20,12 @@ from typing import Any
 import docker
 from docker.models.containers import Container
 
+from bench.ports import free_port
 from stackctl.domain.catalog import CatalogEntry
 from stackctl.engine.images import ensure
 from stackctl.errors import StackctlError
 from stackctl.registry.consul import Consul
 from stackctl.rendering.images import image_build
-from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SOCKET = "/var/run/docker.sock"

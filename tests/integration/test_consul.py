@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
+from bench.ports import free_port
 from stackctl.domain.catalog import Registration, RegistryCheck, passing
 from stackctl.domain.instance import Endpoint
 from stackctl.errors import StackctlError, Unreachable
 from stackctl.registry.consul import Consul
 from tests.integration.lab import Lab, eventually, lab
-from tests.ports import free_port
 
 pytestmark = pytest.mark.engine
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from stackctl.agents import redis_cluster
 from stackctl.domain.catalog import Catalog, RegistryCheck
 from stackctl.domain.stack import RedisRegistry
@@ -21,7 +22,6 @@ from stackctl.errors import StackctlError, Unreachable
 from stackctl.registry.redis import Redis
 from tests.integration.lab import eventually
 from tests.integration.redis_lab import PASSWORD, RedisLab, redis_lab, registration
-from tests.ports import free_port
 
 pytestmark = pytest.mark.engine
 
