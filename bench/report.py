@@ -41,12 +41,17 @@ def tables(about: dict[str, Any], measured: dict[str, Any]) -> dict[str, str]:
         found["up"] = _up(values)
     if {"starting", "proving"} & measured.keys():
         found["waiting"] = _waiting(measured)
-    told = ", ".join(f"{name} {value}" for name, value in about["machine"].items())
-    busy = f"load averages {min(about['loads']):.1f} to {max(about['loads']):.1f}"
-    line = f"{about['when']}; {about['rounds']} rounds; {told}; {busy}."
     # Measured by themselves and seldom: the other tables are of another day.
-    found["about-scale" if measured.keys() <= {"scaling", "size"} else "about"] = line
+    found["about-scale" if measured.keys() <= {"scaling", "size"} else "about"] = _about(about, measured)
     return found
+
+
+def _about(about: dict[str, Any], measured: dict[str, Any]) -> str:
+    told = ", ".join(f"{name} {value}" for name, value in about["machine"].items())
+    rounds = f"{about['rounds']} rounds"
+    if values := measured.get("scaling"):  # has fewer of them
+        rounds += f", {max(len(step) for found in values.values() for step in found['steps'].values())} of scaling"
+    return f"{about['when']}; {rounds}; {told}; load averages {min(about['loads']):.1f} to {max(about['loads']):.1f}."
 
 
 def _turnover(values: dict[str, Any]) -> str:
