@@ -17,7 +17,7 @@ from typing import Any
 import docker
 from docker.models.containers import Container
 
-from stackctl.engine.client import docker_cli
+from stackctl.engine.commands import docker_cli
 from stackctl.engine.container_json import seconds
 
 STACKCTL = str(Path(sys.executable).with_name("stackctl"))  # the one that is installed beside this interpreter

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from stackctl.engine.client import connect, docker_cli
+from stackctl.engine.client import connect
+from stackctl.engine.commands import docker_cli
 from stackctl.errors import Unreachable
 
 OLDEST_PYTHON = (3, 11)

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 
 from stackctl.domain.image import BASE
-from stackctl.engine.client import docker_cli
+from stackctl.engine.commands import docker_cli
 from stackctl.errors import StackctlError
 
 SUITE = "trixie"

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from stackctl.domain.image import ImageBuild, Recipe
-from stackctl.engine.client import docker_cli
+from stackctl.engine.commands import docker_cli
 from stackctl.errors import StackctlError
 
 Report = Callable[[str, str], None]

@@ -1,4 +1,4 @@
-"""The way to the engine: which `docker` command, which connection, and what to say when nothing answers."""
+"""The way to the engine: which connection, and what to say when nothing answers."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from stackctl.domain.host import HERE, Host
+from stackctl.engine.commands import docker_cli
+from stackctl.engine.contexts import chosen_context, context_client, find_context
 from stackctl.errors import Unreachable
 
 if TYPE_CHECKING:
     import docker
 
-# What Debian's packages (and Docker's own for Debian) call the client; its Compose and buildx lie beside it.
-DEBIAN_CLIENTS = ("docker-cli", "docker-ce-cli", "docker.io")
 CHOICES = ("DOCKER_HOST", "DOCKER_CONTEXT")
 DEFAULT = "default"  # the context that no store holds: this machine's own engine
 LOOPBACK = "127.0.0.1"
@@ -25,28 +24,11 @@ FIRST_ANSWER = 10  # seconds; an engine that accepts and then says nothing is as
 ANY_ANSWER = 60
 
 
-def docker_cli() -> str:
-    """The `docker` command: the distribution's where it installed one, because another on PATH often lacks Compose."""
-    packages = Path("/var/lib/dpkg/info")
-    installed = any((packages / f"{name}.list").exists() for name in DEBIAN_CLIENTS)
-    if installed and os.access("/usr/bin/docker", os.X_OK):
-        return "/usr/bin/docker"
-    return shutil.which("docker") or "docker"
-
-
-def docker_command(host: Host = HERE) -> tuple[str, ...]:
-    """The `docker` command with the words that make it talk to a host's engine."""
-    way = ("--context", host.context) if host.context else ("--host", host.url) if host.url else ()
-    return (docker_cli(), *way)
-
-
 def connect(host: Host = HERE, patience: int = FIRST_ANSWER) -> docker.DockerClient:
     """A host's engine, or the one that DOCKER_HOST, DOCKER_CONTEXT or the chosen context names; raises `Unreachable`
     where nothing is heard for `patience` seconds."""
     import docker.errors  # 140 ms that whoever only needs the command does not pay
     import requests.exceptions
-
-    from stackctl.engine.contexts import chosen_context, context_client
 
     try:
         name = ("" if host.context == DEFAULT else host.context) or ("" if host != HERE else chosen_context())
@@ -89,8 +71,6 @@ def _choose(chosen: Mapping[str, str]) -> None:
 
 def engine_address(host: Host = HERE) -> str:
     """Where ports that the engine publishes are reached: this machine for a socket, else the engine's host."""
-    from stackctl.engine.contexts import chosen_context, find_context
-
     context = find_context(host.context or chosen_context())
     url = host.url or ("" if host.context else os.environ.get("DOCKER_HOST")) or (context.host if context else "")
     parts = urlsplit(url)

@@ -1,14 +1,35 @@
-"""The `docker` command, run for what the SDK does not know: stacks, and the output of tasks."""
+"""The `docker` command: which one, and run for what the SDK does not know: stacks, and the output of tasks."""
 
 from __future__ import annotations
 
+import os
 import queue
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from stackctl.engine.client import docker_cli
+from stackctl.domain.host import HERE, Host
 from stackctl.errors import StackctlError
+
+# What Debian's packages (and Docker's own for Debian) call the client; its Compose and buildx lie beside it.
+DEBIAN_CLIENTS = ("docker-cli", "docker-ce-cli", "docker.io")
+
+
+def docker_cli() -> str:
+    """The `docker` command: the distribution's where it installed one, because another on PATH often lacks Compose."""
+    packages = Path("/var/lib/dpkg/info")
+    installed = any((packages / f"{name}.list").exists() for name in DEBIAN_CLIENTS)
+    if installed and os.access("/usr/bin/docker", os.X_OK):
+        return "/usr/bin/docker"
+    return shutil.which("docker") or "docker"
+
+
+def docker_command(host: Host = HERE) -> tuple[str, ...]:
+    """The `docker` command with the words that make it talk to a host's engine."""
+    way = ("--context", host.context) if host.context else ("--host", host.url) if host.url else ()
+    return (docker_cli(), *way)
 
 
 def run(id: str, words: Sequence[str], where: str) -> None:

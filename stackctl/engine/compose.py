@@ -19,7 +19,8 @@ import requests.exceptions
 from stackctl.domain.host import HERE, Host
 from stackctl.domain.instance import EngineState, Instance, Run
 from stackctl.domain.plan import Operation
-from stackctl.engine.client import LOOPBACK, connect, docker_command, engine_address
+from stackctl.engine.client import LOOPBACK, connect, engine_address
+from stackctl.engine.commands import docker_command
 from stackctl.engine.inside import Inside
 from stackctl.engine.observe import observe, publishers
 from stackctl.errors import SpecError, StackctlError, Unreachable

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stackctl.engine.client import docker_cli
+from stackctl.engine.commands import docker_cli
 from stackctl.errors import StackctlError
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from stackctl.domain.image import BASE, ImageBuild, ImagePolicy, Recipe
 from stackctl.engine.base import bootstrap, can_bootstrap
 from stackctl.engine.build import Builder, Report
-from stackctl.engine.client import docker_cli, unreachable
+from stackctl.engine.client import unreachable
+from stackctl.engine.commands import docker_cli
 from stackctl.errors import StackctlError
 
 PATIENCE = 5.0  # seconds for a registry's first word; offline must not mean waiting

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from stackctl.domain.host import HERE, Host
-from stackctl.engine.client import docker_command
+from stackctl.engine.commands import docker_command
 from stackctl.errors import REGISTRY_FIXED, NotConverged, StackctlError
 
 PROBE = ("python3", "-m", "stackctl.agents.probe")

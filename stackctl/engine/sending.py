@@ -16,7 +16,7 @@ import requests.exceptions
 from docker.models.images import Image
 
 from stackctl.domain.lab import Layers, left_out
-from stackctl.engine.client import docker_cli
+from stackctl.engine.commands import docker_cli
 from stackctl.errors import StackctlError
 
 LOST = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)

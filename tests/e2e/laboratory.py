@@ -13,7 +13,7 @@ from typing import Any
 import docker
 from docker.models.containers import Container
 
-from stackctl.engine.client import docker_cli
+from stackctl.engine.commands import docker_cli
 from tests.e2e.scenario import Result, run
 
 # The service that stacks on several machines have in common: a spec's `services` begin with it.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import docker
 import pytest
 
-from stackctl.engine.client import docker_cli
+from stackctl.engine.commands import docker_cli
 from tests.e2e.laboratory import Lab, laboratory
 from tests.e2e.scenario import STACKCTL, eventually, run
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from stackctl.domain.host import Host
-from stackctl.engine.client import connect, docker_cli, docker_command, engine_address, unreachable
+from stackctl.engine.client import connect, engine_address, unreachable
+from stackctl.engine.commands import docker_cli, docker_command
 from stackctl.errors import Unreachable
 
 
@@ -64,7 +65,7 @@ def test_forbidden_socket_has_its_own_hint() -> None:
 def test_command_without_any_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where no docker is installed the name alone is returned, and the hint is to install it."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("stackctl.engine.client.DEBIAN_CLIENTS", ())
+    monkeypatch.setattr("stackctl.engine.commands.DEBIAN_CLIENTS", ())
     assert docker_cli() == "docker"
     assert unreachable("No such file or directory: 'docker'").hint.startswith("install Docker")
 

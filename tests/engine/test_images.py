@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stackctl.domain.image import BASE, ImageBuild, Recipe
-from stackctl.engine.client import docker_cli
+from stackctl.engine.commands import docker_cli
 from stackctl.engine.images import ensure, pull
 from stackctl.errors import StackctlError, Unreachable
 from stackctl.rendering.images import COMPONENTS, image_build
