@@ -18,33 +18,30 @@ from pathlib import Path
 from cryptography import x509
 
 from stackctl.app.issuing import Authority, new_authority, read_authority
-from stackctl.app.project import Project
 from stackctl.domain.stack import Certificate, Stack
 from stackctl.errors import StackctlError
 from stackctl.planning.entry import routed_services
+from stackctl.ports import Progress
 
 # What browsers accept of any authority.
 LASTS = timedelta(days=397)
 RENEW = timedelta(days=30)
 
 
-def certified(project: Project) -> Project:
-    """The project with a certificate where it needs one: the last one while it fits, else a new one."""
-    stack = project.stack
-    if stack.balancer.https is None or stack.balancer.certificate:
-        return project
+def certified(stack: Stack, folder: Path, progress: Progress) -> Stack:
+    """The stack, whose files lie in `folder`, with a certificate for https: the last while it fits, else a new one."""
     names = names_of(stack)
-    chain, key = project.workspace.folder / "tls" / "chain.pem", project.workspace.folder / "tls" / "key.pem"
+    chain, key = folder / "tls" / "chain.pem", folder / "tls" / "key.pem"
     if not _fits(chain, key, names):
-        folder = project.workspace.folder.parent / "authority"
-        with _alone(folder):
-            authority = _authority(folder)
+        beside = folder.parent / "authority"
+        with _alone(beside):
+            authority = _authority(beside)
         issued = authority.issue(names, LASTS)
         _write(chain, issued.chain)
         _write(key, issued.key)
-        project.progress.step("certificate", f"issued for {', '.join(names)}")
+        progress.step("certificate", f"issued for {', '.join(names)}")
     certificate = Certificate(chain.read_text(), key.read_text())
-    return replace(project, stack=replace(stack, balancer=replace(stack.balancer, certificate=certificate)))
+    return replace(stack, balancer=replace(stack.balancer, certificate=certificate))
 
 
 def names_of(stack: Stack) -> tuple[str, ...]:

@@ -84,13 +84,12 @@ class Project:
 def complete(project: Project) -> Project:
     """The project with everything that its files need and the spec leaves to stackctl: addresses of hosts, and a
     certificate for https."""
-    if project.stack.engine == "hosts":
-        project = replace(project, stack=located(project.stack))
-    if project.stack.balancer.https is None or project.stack.balancer.certificate:
-        return project
-    from stackctl.app.certificate import certified  # cryptography, for those only who need it
+    stack = located(project.stack) if project.stack.engine == "hosts" else project.stack
+    if stack.balancer.https is not None and not stack.balancer.certificate:
+        from stackctl.app.certificate import certified  # cryptography, for those only who need it
 
-    return certified(project)
+        stack = certified(stack, project.workspace.folder, project.progress)
+    return project if stack is project.stack else replace(project, stack=stack)  # it may have its connection already
 
 
 def workspace_of(stack: Stack, *, bundled: bool) -> Workspace:

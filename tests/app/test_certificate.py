@@ -14,8 +14,6 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from stackctl.app.certificate import certified
-from stackctl.app.project import Project
-from stackctl.app.workspace import Workspace
 from stackctl.domain.stack import Certificate
 from stackctl.errors import StackctlError
 from tests.building import stack
@@ -35,7 +33,7 @@ def issued(folder: Path, name: str = "shop") -> Certificate:
     """The certificate of a stack whose files lie in a folder."""
     asking = stack()
     asking = replace(asking, name=name, balancer=replace(asking.balancer, https=9443))
-    certificate = certified(Project(asking, Workspace(folder / name), Silent())).stack.balancer.certificate
+    certificate = certified(asking, folder / name, Silent()).balancer.certificate
     assert certificate
     return certificate
 
