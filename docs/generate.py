@@ -14,9 +14,9 @@ from typing import Any
 import click
 
 from stackctl.cli.group import COMMANDS, stackctl
-from stackctl.spec.consistency import OWN_KEYS
-from stackctl.spec.json_schema import json_schema
-from stackctl.spec.scalars import RESERVED
+from stackctl.spec.json_schema import VARIABLE, json_schema
+from stackctl.spec.passthrough import HEARTBEAT, OWN_KEYS, RESOLVER
+from stackctl.spec.scalars import RESERVED, RESERVED_BEGINNINGS
 
 FOLDER = Path(__file__).parent
 NOTE = "<!-- Written by docs/generate.py; edits are overwritten. -->"
@@ -32,10 +32,13 @@ STACK is the name of a bundled stack (`stackctl list`), a folder with a `stack.y
 `-f FILE`, else the variable `STACKCTL_FILE`, else `./stack.yaml`.
 
 - Data goes to stdout, progress and messages to stderr.
-- `--format json` prints one document whose `schema` is `stackctl/<command>/v1`.
+- `--format json` prints one document whose `schema` is `stackctl/<command>/v1`. A command that fails without a
+  document of its own prints one of `stackctl/error/v1`: `error` has `id`, `where`, `message`, `hint`, `exit_code` and,
+  where the spec is wrong, `problems`. `validate` lists them in its own document.
+- With `--progress json` each line on stderr is a JSON object, an error's the same `error`.
 - Every command has `-h`, `--help`. A TIME is written as `90s`, `1m30s`, `500ms`, or a number of seconds.
 - `NO_COLOR`, `DOCKER_HOST` and `DOCKER_CONTEXT` are heeded. Nothing is ever asked on the terminal.
-- An error has an id, a place and a hint. A traceback is shown only with `-v`.
+- An error has an id, a place and a hint, also one about the command line itself. A traceback is shown only with `-v`.
 """
 
 SPEC_HEAD = """\
@@ -86,8 +89,8 @@ def spec_reference() -> str:
     schema = json_schema()
     parts = [f"{NOTE}\n{SPEC_HEAD}"]
     parts += [_section(path, node) for path, node in _sections(schema)]
-    own = [(f"`{'.'.join(path)}`", hint) for path, hint in OWN_KEYS.items()]
-    names = ", ".join(f"`{name}`" for name in (*RESERVED, "consul-…"))
+    own = [(f"`{'.'.join(path)}`", hint) for path, hint in (OWN_KEYS | RESOLVER | HEARTBEAT).items()]
+    names = ", ".join(f"`{name}`" for name in (*RESERVED, *(f"{beginning}…" for beginning in RESERVED_BEGINNINGS)))
     parts.append(
         "## Names\n\nNames of stacks and services are DNS labels of at most 40 characters: lower-case letters, digits, "
         f"and hyphens between them. Services can't be called {names}.\n"
@@ -131,6 +134,8 @@ def _sections(schema: Json) -> Iterator[tuple[str, Json]]:
 
 def _below(schema: Json, path: str, value: Json) -> tuple[str, Json] | None:
     """The mapping that a key holds, or that each of its entries is."""
+    if "$ref" in value.get("items", {}):
+        return f"{path}[]", schema["$defs"][value["items"]["$ref"].rpartition("/")[2]]
     for entry in value.get("patternProperties", {}).values():
         if "$ref" in entry:
             return f"{path}.<name>", schema["$defs"][entry["$ref"].rpartition("/")[2]]
@@ -142,7 +147,8 @@ def _section(path: str, node: Json) -> str:
     required = node.get("required", ())
     rows = []
     for key, value in _properties(node).items():
-        default = "required" if key in required else f"`{_word(value['default'])}`" if "default" in value else ""
+        known = value.get("default", "")
+        default = "required" if key in required else f"`{_word(known)}`" if known != "" else ""
         rows.append((f"`{key}`", _values(value), default, value["description"]))
     title = f"`{path}`" if path else "Top level"
     free = " `x-…` keys are free here." if "^x-" in node.get("patternProperties", {}) else ""
@@ -177,7 +183,7 @@ def _values(value: Json) -> str:
 
 
 def _shapes(value: Json) -> Iterator[Json]:
-    if value.get("pattern") == r"\$":
+    if str(value.get("pattern")).startswith(VARIABLE):
         return
     yield value
     for inner in value.get("anyOf", ()):

@@ -87,12 +87,19 @@ class SpecError(StackctlError):
 
     exit_code = 2
 
-    def __init__(self, problems: tuple[Problem, ...], *, id: str = "spec-invalid", hint: str = "") -> None:
+    def __init__(
+        self, problems: tuple[Problem, ...], *, id: str = "spec-invalid", hint: str = "", message: str = ""
+    ) -> None:
+        """`message` says all that there is to say; without it the problems are listed."""
         count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
-        super().__init__(id, f"the spec has {count}", where=problems[0].where if problems else "", hint=hint)
+        where = problems[0].where if problems else ""
+        super().__init__(id, message or f"the spec has {count}", where=where, hint=hint)
         self.problems = problems
+        self._listed = not message
 
     def __str__(self) -> str:
+        if not self._listed:
+            return super().__str__()
         lines = [f"error[{self.id}]: {self.message}", *(f"  {problem}" for problem in self.problems)]
         if self.hint:
             lines.append(f"  hint:  {self.hint}")

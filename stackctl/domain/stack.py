@@ -74,7 +74,10 @@ class ConsulRegistry:
 
 @dataclass(frozen=True, slots=True)
 class RedisRegistry:
-    """A Redis master with replicas and Sentinels; a registration lives for `ttl` seconds without a heartbeat."""
+    """A Redis master with replicas and Sentinels; a registration lives for `ttl` seconds without a heartbeat.
+
+    An empty `password` is none: nobody is asked for one.
+    """
 
     replicas: int = 1
     sentinels: int = 3

@@ -45,7 +45,7 @@ _META_ALIASES = {"route_strip": STRIP_META}
 _META_KEY = re.compile(r"(?!consul-|stackctl)[a-z0-9_-]{1,128}\Z")
 _META_VALUE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
 MAX_META_VALUE = 512  # bytes, by Consul
-_TAG = re.compile(r"[^\x00-\x1f\x7f;{}$]{1,256}\Z")
+TAG = re.compile(r"[^\x00-\x1f\x7f;{}$]{1,256}\Z")
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+\Z")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _OFF = ("", "0", "false", "no", "off")
@@ -86,7 +86,7 @@ def tags(here: Wishes) -> tuple[str, ...]:
     parts = (part.replace(r"\,", ",").strip() for part in re.split(r"(?<!\\),", here.get("tags", "")))
     found = tuple(dict.fromkeys(filter(None, parts)))
     for tag in found:
-        if not _TAG.match(tag):
+        if not TAG.match(tag):
             raise ValueError(f"the tag {tag!r} holds a character that is not allowed, or is too long")
     return found
 

@@ -59,8 +59,7 @@ def workloads(stack: Stack, registry: RedisRegistry, image: str) -> tuple[Worklo
 def _node(registry: RedisRegistry, address: str, name: str, image: str) -> Workload:
     config = {
         "dir": DATA,
-        "requirepass": registry.password,
-        "masterauth": registry.password,
+        **_access(registry, "requirepass", "masterauth"),
         "replica-announce-ip": address,
         "replica-announce-port": PORT,
         # Who watches a service is told by these: keyspace (K), generic (g), string ($), expired (x), evicted (e).
@@ -89,12 +88,10 @@ def _sentinel(stack: Stack, registry: RedisRegistry, address: str, name: str, im
     own: list[tuple[str, object]] = [
         ("dir", DATA),
         ("port", SENTINEL_PORT),
-        ("requirepass", registry.password),
-        ("sentinel sentinel-pass", registry.password),
+        *_access(registry, "requirepass", "sentinel sentinel-pass", f"sentinel auth-pass {MASTER_NAME}").items(),
         ("sentinel announce-ip", address),
         ("sentinel announce-port", SENTINEL_PORT),
         ("sentinel myid", _id(stack, name)),
-        (f"sentinel auth-pass {MASTER_NAME}", registry.password),
         (f"sentinel down-after-milliseconds {MASTER_NAME}", DOWN_AFTER),
         (f"sentinel failover-timeout {MASTER_NAME}", FAILOVER),
         (f"sentinel parallel-syncs {MASTER_NAME}", max(1, registry.replicas)),
@@ -139,13 +136,20 @@ def _workload(
             "NODES": " ".join(nodes(registry)),
             "SENTINELS": " ".join(sentinels(registry)),
             "QUORUM": str(registry.sentinels // 2 + 1),
-            "REDISCLI_AUTH": registry.password,
+            # Not even empty without a password: redis-cli would offer that.
+            **({"REDISCLI_AUTH": registry.password} if registry.password else {}),
         },
         configs=files,
         volumes={f"{name}-data": DATA},
         health=HealthCheck(health),
         capabilities=(),
     )
+
+
+def _access(registry: RedisRegistry, *keys: str) -> Mapping[str, object]:
+    """The settings by which a node asks for the password and gives it to others. Without one it must be told to answer
+    other machines at all."""
+    return dict.fromkeys(keys, registry.password) if registry.password else {"protected-mode": "no"}
 
 
 def _id(stack: Stack, name: str) -> str:

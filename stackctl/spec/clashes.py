@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from stackctl.domain.balancer import ALIVE
+from stackctl.planning.published import ports_of
 from stackctl.spec import scalars
 from stackctl.spec.document import Document
 from stackctl.spec.findings import Finding, KeyPath, Place, Wrong, dotted
 
-# Compose's short form of a published port: [address:]published:target[/protocol]
-_PUBLISHED = re.compile(r"(?:([0-9.]+|\[[0-9a-fA-F:]+\]):)?([0-9]{1,5}):[0-9]{1,5}(?:/(tcp|udp))?")
+LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Something only one can have, and the key that asks for it; an address narrows a port down."""
+    """Something only one can have, and the key that asks for it; an address narrows a port down, and one of `several`
+    will do as well."""
 
     what: str
     path: KeyPath
     address: str = ""
+    several: bool = False
 
     def clashes(self, other: Claim) -> bool:
-        """Whether both want the same thing; a port without an address is that port of every address."""
-        same_address = not self.address or not other.address or self.address == other.address
-        return self.what == other.what and same_address
+        """Whether both want the same thing, and each this very one."""
+        same = self.what == other.what and _overlap(self.address, other.address)
+        return same and not (self.several and other.several)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two addresses, or all of them where none is said, have one in common."""
+    if not one or not other or one == other:
+        return True
+    first, second = ip_address(one), ip_address(other)
+    return first.version == second.version and (first.is_unspecified or second.is_unspecified)
 
 
 def clashes(document: Document) -> Iterator[Finding]:
     """Each claim that an earlier one has taken; a default that nobody wrote counts as the earliest."""
+    span = _span(document)
+    for path, first in _entries(document):
+        if first + span - 1 > LAST_PORT:
+            yield Finding(path, beyond(first, span), "choose a lower one")
     claims: dict[str, list[Claim]] = {}
     for claim in sorted(_claims(document), key=lambda c: document.values.get(c.path, Place(0, 0))):
         earlier = claims.setdefault(claim.what, [])
@@ -41,19 +56,21 @@ def clashes(document: Document) -> Iterator[Finding]:
             earlier.append(claim)
 
 
+def beyond(first: int, span: int) -> str:
+    """What is wrong where so many ports in a row are more than there are."""
+    return f"{span} balancers take {span} ports from {first} on, and the last one is {LAST_PORT}"
+
+
 def _claims(document: Document) -> Iterator[Claim]:
     span = _span(document)
-    yield from _ports(("balancer", "http"), document.get("balancer", "http", default=80), span)
-    yield from _port(("registry", "consul", "ui"), document.get("registry", "consul", "ui"), "127.0.0.1")
+    for path, first in _entries(document):
+        yield from _ports(path, range(first, first + span))
+    for port in _number(document.get("registry", "consul", "ui")):
+        yield from _ports(("registry", "consul", "ui"), range(port, port + 1), "127.0.0.1")
     if document.get("engine") == "hosts":
         path = ("registry", "consul", "port")
-        first = document.get(*path, default=8300)
-        yield from _ports(path, first, 2)
-    for key in ("https", "tls"):
-        yield from _ports(("balancer", key), document.get("balancer", key), span)
-    extra = document.get("balancer", "tcp")
-    for index, port in enumerate(extra if isinstance(extra, list) else ()):
-        yield from _ports(("balancer", "tcp", index), port, span)
+        for port in _number(document.get(*path, default=8300)):
+            yield from _ports(path, range(port, port + 2))
     if str(document.get("balancer", "stub_status")).lower() == "true":
         yield Claim("the path /stub_status", ("balancer", "stub_status"))
     if document.get("balancer", "virtual_address"):
@@ -61,7 +78,7 @@ def _claims(document: Document) -> Iterator[Claim]:
     domain = document.get("balancer", "domain", default="localhost")
     for room in ("services", "external"):
         for name in document.mapping(room):
-            yield from _route((room, name, "route"), document.get(room, name, "route"), f"{name}.{domain}", span)
+            yield from _route((room, name, "route"), document.get(room, name, "route"), f"{name}.{domain}")
     for name in document.mapping("services"):
         ports = document.get("services", name, "compose", "ports")
         for index, port in enumerate(ports if isinstance(ports, list) else ()):
@@ -78,27 +95,39 @@ def _span(document: Document) -> int:
         return 1
 
 
-def _ports(path: KeyPath, value: object, span: int) -> Iterator[Claim]:
-    """A port and those after it, one a balancer."""
-    try:
-        first = scalars.whole(value, 1, 65535)
-    except Wrong:
-        return
-    for port in range(first, first + span):
-        yield from _port(path, port)
+def _entries(document: Document) -> Iterator[tuple[KeyPath, int]]:
+    """The first port of each entry, and its key."""
+    extra = document.get("balancer", "tcp")
+    asked: list[tuple[KeyPath, object]] = [
+        (("balancer", "http"), document.get("balancer", "http", default=80)),
+        *((("balancer", key), document.get("balancer", key)) for key in ("https", "tls")),
+        *((("balancer", "tcp", index), port) for index, port in enumerate(extra if isinstance(extra, list) else ())),
+    ]
+    for path, value in asked:
+        yield from ((path, port) for port in _number(value))
+    for room in ("services", "external"):
+        for name in document.mapping(room):
+            with contextlib.suppress(Wrong):
+                route = scalars.route(document.get(room, name, "route"))
+                if route.kind == "tcp":
+                    yield (room, name, "route"), route.port
 
 
-def _port(path: KeyPath, value: object, address: str = "", protocol: str = "tcp") -> Iterator[Claim]:
-    try:
-        port = scalars.whole(value, 1, 65535)
-    except Wrong:
-        # No port: the schema has said so where it should be one.
-        return
-    suffix = "/udp" if protocol == "udp" else ""
-    yield Claim(f"port {port}{suffix}", path, "" if address == "0.0.0.0" else address)
+def _number(value: object) -> Iterator[int]:
+    """The port; nothing where it is none, which the schema says."""
+    with contextlib.suppress(Wrong):
+        yield scalars.whole(value, 1, LAST_PORT)
 
 
-def _route(path: KeyPath, value: object, own_host: str, span: int) -> Iterator[Claim]:
+def _ports(
+    path: KeyPath, ports: range, address: str = "", protocol: str = "tcp", *, several: bool = False
+) -> Iterator[Claim]:
+    suffix = "" if protocol == "tcp" else f"/{protocol}"
+    for port in ports:
+        yield Claim(f"port {port}{suffix}", path, address, several)
+
+
+def _route(path: KeyPath, value: object, own_host: str) -> Iterator[Claim]:
     try:
         route = scalars.route(value)
     except Wrong:
@@ -108,15 +137,11 @@ def _route(path: KeyPath, value: object, own_host: str, span: int) -> Iterator[C
             yield Claim(f"the path {route.path}", path)
         case "host":
             yield Claim(f"the host {route.host or own_host}", path)
-        case "tcp":
-            yield from _ports(path, route.port, span)
         case "tls":
             yield Claim(f"the TLS name {route.host}", path)
 
 
 def _published(path: KeyPath, value: object) -> Iterator[Claim]:
-    if isinstance(value, dict):
-        address, protocol = str(value.get("host_ip") or ""), str(value.get("protocol") or "tcp")
-        yield from _port(path, value.get("published"), address, protocol)
-    elif isinstance(value, str) and (match := _PUBLISHED.fullmatch(value)):
-        yield from _port(path, match[2], match[1] or "", match[3] or "tcp")
+    with contextlib.suppress(ValueError):  # it is said where it is no port
+        own = ports_of(value)
+        yield from _ports(path, own.host, own.address, own.protocol, several=len(own.host) > len(own.target))

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from stackctl.domain.route import IN_USE
+from stackctl.spec import scalars
 from stackctl.spec.document import Document
-from stackctl.spec.findings import Finding, KeyPath, shown
+from stackctl.spec.findings import Finding, KeyPath, Wrong, shown
 
-# Keys of a Compose service that stackctl writes, and what to say instead.
-OWN_KEYS = {
-    ("image",): "say `image` outside of `compose`",
-    ("build",): "say `build` outside of `compose`",
-    ("container_name",): "stackctl names containers <stack>-<service>-<number>",
-    ("networks",): "stackctl puts every service on the stack's network",
-    ("network_mode",): "stackctl puts every service on the stack's network",
-    ("scale",): "say `replicas` outside of `compose`",
-    ("deploy", "replicas"): "say `replicas` outside of `compose`",
-    ("stop_grace_period",): "say `stop_grace` outside of `compose`",
-}
 # What a host's name may be long, hence a container's.
 LONGEST_NAME = 63
 
@@ -36,7 +27,6 @@ def inconsistent(document: Document, folder: Path) -> Iterator[Finding]:
         if isinstance(document.get("services", name), dict):
             yield from _image(document, name, folder)
             yield from _registered(document, name)
-            yield from _compose(document, name)
 
 
 def _registry(document: Document) -> Iterator[Finding]:
@@ -52,13 +42,14 @@ def _entry_ports(document: Document) -> Iterator[Finding]:
     """A tcp port is the same inside the balancer's container, where some are in use already."""
     listed = document.get("balancer", "tcp")
     wanted: list[tuple[KeyPath, object]] = [
-        (("balancer", "tcp", index), port) for index, port in enumerate(listed if isinstance(listed, list) else ())
+        (("balancer", "tcp", index), f"tcp:{port}")
+        for index, port in enumerate(listed if isinstance(listed, list) else ())
     ]
     for room in ("services", "external"):
         for name in document.mapping(room):
             route = document.get(room, name, "route")
             if isinstance(route, str) and route.startswith("tcp:"):
-                wanted.append(((room, name, "route"), route.removeprefix("tcp:")))
+                wanted.append(((room, name, "route"), route))
             if isinstance(route, str) and route.startswith("tls:") and document.get("balancer", "tls") is None:
                 yield Finding((room, name, "route"), "TLS is passed on at a port of its own", "add `balancer.tls`")
     files = document.get("balancer", "files")
@@ -66,9 +57,11 @@ def _entry_ports(document: Document) -> Iterator[Finding]:
     for index, dest in enumerate(called):
         if dest in called[:index]:
             yield Finding(("balancer", "files", index, "dest"), f"another file is called {shown(dest)}")
-    for path, port in wanted:
-        if str(port) in map(str, IN_USE):
-            yield Finding(path, f"port {port} is used inside the balancer's own container", "choose another one")
+    for path, route in wanted:
+        with contextlib.suppress(Wrong):  # no port: the schema says so
+            port = scalars.route(route).port
+            if port in IN_USE:
+                yield Finding(path, f"port {port} is used inside the balancer's own container", "choose another one")
 
 
 def _external(document: Document) -> Iterator[Finding]:
@@ -129,17 +122,3 @@ def _unasked(document: Document, path: tuple[str, str], what: str) -> Iterator[F
     """Redis itself checks nothing, and no agent stands beside what stackctl has merely written there."""
     if "redis" in document.mapping("registry") and "check" in document.mapping(*path):
         yield Finding((*path, "check"), f"nobody checks {what} in Redis", "leave `check` out, or use Consul", at="key")
-
-
-def _compose(document: Document, service: str) -> Iterator[Finding]:
-    path = ("services", service, "compose")
-    for own, hint in OWN_KEYS.items():
-        if own[-1] in document.mapping(*path, *own[:-1]):
-            yield Finding((*path, *own), f"stackctl writes `{'.'.join(own)}` itself", hint, at="key")
-    labels = document.get(*path, "labels")
-    # A mapping, or a list of `key=value`.
-    by_key = labels.items() if isinstance(labels, dict) else ()
-    by_index = enumerate(labels) if isinstance(labels, list) else ()
-    for step, label in (*((key, key) for key, _ in by_key), *by_index):
-        if isinstance(label, str) and label.startswith("stackctl."):
-            yield Finding((*path, "labels", step), "labels that begin with `stackctl.` are stackctl's own", at="key")

@@ -12,13 +12,14 @@ from stackctl.spec.findings import Finding, KeyPath, Place, dotted
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML file's plain data, and where each key and value stands."""
+    """A YAML file's plain data, where each key and value stands, and how numbers and truth values are written."""
 
     file: str
     data: dict[str, Any]
     keys: Mapping[KeyPath, Place]
     values: Mapping[KeyPath, Place]
     findings: tuple[Finding, ...]
+    written: Mapping[KeyPath, str]
 
     def get(self, *path: str, default: Any = None) -> Any:
         """The value at a path, or the default."""
@@ -54,6 +55,7 @@ class Document:
             data=_merged(self.data, over.data),
             keys=placed(self.keys, over.keys),
             values=placed(self.values, over.values),
+            written={path: text for path, text in self.written.items() if stays(path)} | dict(over.written),
             findings=(
                 *(finding for finding in self.findings if stays(finding.path)),
                 *(replace(finding, place=finding.place and there(finding.place)) for finding in over.findings),
@@ -81,7 +83,12 @@ class Document:
                 first.setdefault((finding.path, finding.place), finding)
         placed = sorted(((self.place(f), f) for f in first.values()), key=lambda pair: (pair[0].file, pair[0]))
         listed = (
-            Problem(f"{place.file or self.file}:{place.line}:{place.column}", dotted(f.path), f.message, f.hint)
+            Problem(
+                f"{place.file or self.file}:{place.line}:{place.column}",
+                dotted(f.path),
+                f.message,
+                f.hint,
+            )
             for place, f in placed
         )
         # What is wrong in an anchor is wrong at each of its aliases, at the same place in the same words.

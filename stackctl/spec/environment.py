@@ -56,7 +56,7 @@ def variables(folder: Path, environ: Mapping[str, str]) -> Variables:
         line = binding.original.line + len(re.findall(r"\r\n|\r|\n", source[: -len(source.lstrip()) or None]))
         try:
             if binding.error:
-                raise Wrong("not a line of the form NAME=value")
+                raise Wrong("not a line of the form NAME=value", "a comment begins with #")
             if binding.key is None or binding.value is None:
                 continue
             literal = _LITERAL.match(source)

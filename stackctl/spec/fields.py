@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -61,7 +62,7 @@ FLAG = Scalar(scalars.flag, {"type": "boolean"})
 FOLDER = Scalar(scalars.folder, {"type": "string", "minLength": 1})
 PORT = whole(1, 65535)
 STACK_NAME = pattern(partial(scalars.label, longest=40), scalars.LABEL, 40)
-SERVICE_NAME = pattern(scalars.service_name, scalars.LABEL, 40)
+SERVICE_NAME = pattern(scalars.service_name, scalars.SERVICE_NAME, 40)
 HOST_NAME = pattern(partial(scalars.label, longest=20), scalars.LABEL, 20)
 CONTEXT = pattern(scalars.context, scalars.CONTEXT, 100)
 ENGINE_URL = pattern(scalars.engine_url, scalars.ENGINE_URL)
@@ -76,7 +77,8 @@ FILE_NAME = pattern(scalars.file_name, scalars.FILE_NAME, 100)
 KEYS = pattern(scalars.keys, scalars.KEYS, 200)
 COMMAND = Scalar(scalars.command, {"type": "string", "maxLength": 1000})
 PASSWORD = pattern(scalars.password, scalars.PASSWORD, 128)
-ENDPOINT = pattern(scalars.endpoint, ".+:[0-9]{1,5}")
+ENDPOINT = pattern(scalars.endpoint, r"([0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
+DISTINCT = AfterValidator(scalars.distinct)
 
 
 def duration(default: str, description: str) -> Any:

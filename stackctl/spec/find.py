@@ -33,6 +33,7 @@ def find(argument: str | None, file: str | None, environ: Mapping[str, str], cwd
         raise UsageError(
             "stack-named-twice",
             f"both {shown(argument)} and -f {shown(file)} name a stack",
+            where=f"STACK {argument}, -f {file}",
             hint="keep one of them",
         )
     if argument is not None:
@@ -68,6 +69,7 @@ def _named(argument: str, cwd: Path) -> Path:
     raise UsageError(
         "stack-not-found",
         f"there is no stack {shown(argument)}",
+        where=f"STACK {argument}",
         hint=f"{near} {listed}" if near else listed,
     )
 

@@ -27,6 +27,10 @@ class Wrong(ValueError):
         self.hint = hint
 
 
+class NoText(Wrong):
+    """A value stands where a text is wanted; with quotes around what is written there, it would be one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing wrong at a path; with a `place` where the path can't tell (the second of two equal keys)."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stackctl.spec.schema import StackSpec
 
 # Before variables are replaced, any single value may be a text that holds one.
-_VARIABLE = {"type": "string", "pattern": r"\$"}
+VARIABLE = r"\$"
 
 
 def json_schema() -> dict[str, Any]:
@@ -28,8 +29,19 @@ def _tidy(node: Any) -> Any:
         tidy.setdefault("additionalProperties", False)
     about = {key: tidy.pop(key) for key in ("description", "default") if key in tidy}
     if "enum" in tidy or tidy.get("type") in ("string", "integer", "number", "boolean"):
-        tidy = {"anyOf": [tidy, _VARIABLE]}
+        tidy = {"anyOf": [tidy, {"type": "string", "pattern": "|".join((VARIABLE, *_texts(tidy)))}]}
     return {**about, **tidy}
+
+
+def _texts(shape: Mapping[str, Any]) -> Iterator[str]:
+    """How a value that is no text is written as one, because that is what a variable's value is."""
+    if numbers := [str(choice) for choice in shape.get("enum", ()) if isinstance(choice, int)]:
+        yield f"^({'|'.join(numbers)})$"
+    match shape.get("type"):
+        case "integer":
+            yield "^-?[0-9]{1,9}$"
+        case "boolean":
+            yield "^(true|false)$"
 
 
 def _noise(key: str, value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from stackctl.spec.environment import Variables, variables
 from stackctl.spec.files import read_files
 from stackctl.spec.labels import label_clashes
 from stackctl.spec.machines import machine_findings
+from stackctl.spec.meaning import TAKEN, hinted, meaning
+from stackctl.spec.passthrough import misused
 from stackctl.spec.source import read_text
 from stackctl.spec.swarm import sayable, unsaid, unsayable
 from stackctl.spec.translate import translate
@@ -38,23 +41,24 @@ def load(path: Path, environ: Mapping[str, str], engine: str = "") -> Loaded:
     `path` does. `engine` takes the place of the spec's."""
     known = variables(path.parent, environ)
     document = _with_engine(read(read_text(path), str(path), known.substitute), path, engine, known)
-    spec, findings = validate(document.data)
+    spec, findings = validate(document)
     files, flaws = read_files(document, path.parent)
     problems = document.problems(
         (
-            *findings,
-            *inconsistent(document, path.parent),
-            *machine_findings(document),
-            *unsayable(document),
-            *clashes(document),
+            *hinted(findings),
+            *hinted(inconsistent(document, path.parent)),
+            *hinted(machine_findings(document)),
+            *hinted(misused(document)),
+            *hinted(unsayable(document)),
+            *hinted(clashes(document), TAKEN),
         )
     )
-    problems = (*problems, *flaws)
+    problems = (*problems, *(replace(flaw, hint=flaw.hint or meaning(re.split(r"[.\[]", flaw.path))) for flaw in flaws))
     if problems or spec is None:
         # An empty text that stands for a variable may well be the cause.
         raise SpecError(problems, hint="; ".join(known.warnings))
     stack = translate(spec, path, files)
-    if clashing := document.problems(label_clashes(stack)):
+    if clashing := document.problems(hinted(label_clashes(stack), TAKEN)):
         raise SpecError(clashing)
     return Loaded(sayable(stack), known.warnings, tuple(unsaid(stack)))
 
@@ -63,7 +67,8 @@ def _with_engine(document: Document, path: Path, asked: str, known: Variables) -
     """The document for the engine that is asked for, else its own: `stack.hosts.yaml` beside `stack.yaml` says what is
     different on the engine `hosts`."""
     engine = asked or document.get("engine", default="compose")
-    beside = path.with_name(f"{path.stem}.{engine}{path.suffix}")
-    if engine in get_args(EngineKind) and beside.is_file():
-        document = document.under(read(read_text(beside), str(beside), known.substitute))
+    if engine in get_args(EngineKind):  # anything else may be no part of a file's name
+        beside = path.with_name(f"{path.stem}.{engine}{path.suffix}")
+        if beside.is_file():
+            document = document.under(read(read_text(beside), str(beside), known.substitute))
     return replace(document, data={**document.data, "engine": asked}) if asked else document

@@ -12,6 +12,7 @@ from ruamel.yaml.reader import ReaderError
 from stackctl.errors import Problem, SpecError
 from stackctl.spec.findings import Place, shown
 
+USUAL = "look for a bracket or a quote that is never closed, and for what is indented otherwise than its neighbours"
 CORE = "tag:yaml.org,2002:"
 
 
@@ -25,7 +26,7 @@ def parse(text: str, file: str) -> Node | None:
     except ReaderError as error:
         before = text[: error.position]
         place = Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
-        message, hint = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML", ""
+        message, hint = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML", "delete it"
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
@@ -33,10 +34,10 @@ def parse(text: str, file: str) -> Node | None:
         if "another document" in message:
             message, hint = "a second document begins here", "one file holds one stack: delete the `---`"
     except RecursionError:
-        place, message, hint = Place(1, 1), "values are nested too deeply", ""
+        place, message, hint = Place(1, 1), "values are nested too deeply", "close what is open"
     except (YAMLError, ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError):
         # The parser was never meant for arbitrary bytes and trips over some of them.
-        place, message, hint = Place(1, 1), "not YAML", ""
+        place, message, hint = Place(1, 1), "not YAML", USUAL
     raise SpecError((Problem(f"{file}:{place.line}:{place.column}", "", message, hint),))
 
 
@@ -84,4 +85,4 @@ def _hint(error: MarkedYAMLError, text: str, place: Place) -> str:
         return 'within braces a variable needs quotes: {port: "${PORT}"}'
     if "mapping values" in (error.problem or ""):
         return "quote a text that holds `: `, and check the indentation"
-    return ""
+    return USUAL

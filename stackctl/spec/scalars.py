@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, ip_address, ip_network
+from urllib.parse import urlsplit
 
 from stackctl.domain.instance import DNS_LABEL, Endpoint
 from stackctl.domain.route import Route, parse_route
-from stackctl.spec.findings import Wrong, shown, suggestion
+from stackctl.spec.findings import NoText, Wrong, shown, suggestion
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
 DURATION = r"([0-9]{1,9}(\.[0-9]{1,9})?(h|m|s|ms|us))+"
@@ -35,13 +36,14 @@ IMAGE = (
 )
 
 RESERVED = ("balancer", "consul", "lb", "redis", "registrator", "sentinel", "vip")
+RESERVED_BEGINNINGS = ("consul-", "redis-", "sentinel-")
+SERVICE_NAME = rf"(?!({'|'.join(RESERVED)})$|{'|'.join(RESERVED_BEGINNINGS)}){LABEL}"
 
 
 def text(value: object) -> str:
     """Any text but an empty one."""
     if not isinstance(value, str):
-        quote = f'quote it: "{shown(value)}"' if isinstance(value, (int, float)) else ""
-        raise Wrong(f"a text is wanted, got {shown(value)}", quote)
+        raise NoText(f"a text is wanted, got {shown(value)}")
     if not value:
         raise Wrong("a text is wanted, got an empty one")
     return value
@@ -117,7 +119,7 @@ def label(value: object, longest: int) -> str:
 def service_name(value: object) -> str:
     """A DNS label that no part of stackctl's own goes by."""
     name = label(value, longest=40)
-    if name in RESERVED or name.startswith(("consul-", "redis-", "sentinel-")):
+    if name in RESERVED or name.startswith(RESERVED_BEGINNINGS):
         raise Wrong(f"`{name}` is the name of one of stackctl's own parts", "choose another name")
     return name
 
@@ -137,7 +139,15 @@ def context(value: object) -> str:
 
 def engine_url(value: object) -> str:
     """Where an engine listens."""
-    return _written(value, ENGINE_URL, "address of an engine", "as in ssh://user@machine or tcp://192.0.2.7:2376")
+    hint = "as in ssh://user@machine or tcp://192.0.2.7:2376"
+    url = _written(value, ENGINE_URL, "address of an engine", hint)
+    try:
+        parts = urlsplit(url)
+        if not parts.hostname or parts.port == 0:
+            raise ValueError
+    except ValueError:
+        raise Wrong(f"{shown(url)} is no address of an engine", hint) from None
+    return url
 
 
 def address(value: object) -> str:
@@ -214,6 +224,8 @@ def command(value: object) -> str:
 
 def password(value: object) -> str:
     """A password that fits on a line of a config; a message never shows it."""
+    if value in ("", None):  # a variable that is not set must not open what was meant to be closed
+        raise Wrong("a password is wanted, and this is empty", "leave the key out, and nobody is asked for one")
     secret = text(value)
     if not re.fullmatch(PASSWORD, secret) or len(secret) > 128 or set(secret) & set("\"'\\#"):
         raise Wrong("a password of up to 128 printable characters is wanted, without spaces, quotes, \\ and #")
@@ -237,17 +249,26 @@ def folder(value: object) -> str:
 
 
 def endpoint(value: object) -> str:
-    """An address and a port."""
+    """An address by which containers reach it, and a port."""
     written = text(value)
     try:
         found = Endpoint.parse(written)
-        if ip_address(found.address).is_loopback:
-            raise Wrong(
-                f"{shown(written)} is this machine to each of the stack's containers", "name its address in the network"
-            )
-        return str(found)
-    except Wrong:
-        raise
     except ValueError:
         message = f"{shown(written)} is no address and port"
         raise Wrong(message, "as in 192.0.2.7:8080 or [2001:db8::7]:80") from None
+    address = ip_address(found.address)
+    address = getattr(address, "ipv4_mapped", None) or address
+    own = "name its address in the network"
+    if address.is_loopback:
+        raise Wrong(f"{shown(written)} is this machine to each of the stack's containers", own)
+    if address.is_unspecified or address.is_multicast or str(address) == "255.255.255.255":
+        raise Wrong(f"{shown(written)} is no address of one machine", own)
+    return str(found)
+
+
+def distinct(endpoints: list[str]) -> list[str]:
+    """The endpoints, each listed once."""
+    twice = next((one for index, one in enumerate(endpoints) if one in endpoints[:index]), None)
+    if twice:
+        raise Wrong(f"{twice} is listed twice", "leave one of the two out")
+    return endpoints

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from stackctl.domain.route import Route
 from stackctl.domain.stack import Addressing, EngineKind, Registering
@@ -44,7 +44,11 @@ class RedisSpec(Model):
     sentinels: Annotated[int, choice(1, 3, 5, 7)] = Field(3, description="Sentinels that elect a new master.")
     ttl: Annotated[float, seconds(1.0)] = duration("12s", "How long a registration lives without a heartbeat.")
     prefix: Annotated[str, fields.KEY_PREFIX] = Field("/work", description="What every key begins with.")
-    password: Annotated[str, fields.PASSWORD] = Field(description="What Redis and the Sentinels ask for.")
+    password: Annotated[str | None, fields.PASSWORD] = Field(
+        None,
+        description="What Redis and the Sentinels ask for. Without it they ask for nothing: everything on the stack's "
+        "network, and on the engine's machine, may write to the registry.",
+    )
 
 
 class StaticSpec(Model):
@@ -59,6 +63,12 @@ class RegistrySpec(Model):
     consul: ConsulSpec | None = Field(None, description="Consul; empty for its defaults.")
     redis: RedisSpec | None = Field(None, description="Redis; empty for its defaults.")
     static: StaticSpec | None = Field(None, description="A fixed list.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: Any) -> Any:
+        """The key alone says which one."""
+        return {key: {} if value is None else value for key, value in data.items()} if isinstance(data, dict) else data
 
 
 class FileSpec(Model):
@@ -198,7 +208,9 @@ class ServiceSpec(Extensible):
 class ExternalSpec(Model):
     """Endpoints that stackctl does not run: host processes, other machines."""
 
-    endpoints: list[Annotated[str, fields.ENDPOINT]] = Field(description="Addresses with ports: 192.0.2.7:8080.")
+    endpoints: Annotated[list[Annotated[str, fields.ENDPOINT]], fields.DISTINCT] = Field(
+        description="Addresses with ports: 192.0.2.7:8080.", json_schema_extra={"minItems": 1, "uniqueItems": True}
+    )
     route: Annotated[Route | None, fields.ROUTE] = Field(None, description="How the entry reaches it.")
     check: CheckSpec = Field(default_factory=CheckSpec, description="The registry's health check.")
 
@@ -228,9 +240,13 @@ class StackSpec(Extensible):
     hosts: dict[Annotated[str, fields.HOST_NAME], HostSpec] = Field(
         default_factory=dict, description="The machines of the engine `hosts`, by name."
     )
-    registry: RegistrySpec = Field(default_factory=RegistrySpec, description="Where instances are registered.")
+    registry: RegistrySpec = Field(
+        default_factory=RegistrySpec, description="Where instances are registered: consul, redis or static."
+    )
     balancer: BalancerSpec = Field(default_factory=BalancerSpec, description="The entry.")
-    services: dict[ServiceName, ServiceSpec] = Field(description="The workloads by name.")
+    services: dict[ServiceName, ServiceSpec] = Field(
+        description="The workloads by name: `web: {image: whoami, port: 80}`.", json_schema_extra={"minProperties": 1}
+    )
     external: dict[ServiceName, ExternalSpec] = Field(
         default_factory=dict, description="Endpoints that stackctl does not run, by name."
     )

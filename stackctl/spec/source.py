@@ -25,7 +25,13 @@ def read_text(path: Path) -> str:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise _absent(path, f"it can't be read: {reason.lower()}") from error
     if len(data) > LARGEST:
-        raise SpecError((Problem(f"{path}:1:1", "", f"the file is larger than {LARGEST // 1024} KiB"),))
+        raise SpecError(
+            (
+                Problem(
+                    f"{path}:1:1", "", f"the file is larger than {LARGEST // 1024} KiB", "name the right one with -f"
+                ),
+            )
+        )
     try:
         return data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -39,5 +45,6 @@ def _absent(path: Path, message: str) -> SpecError:
     return SpecError(
         (Problem(str(path), "", message),),
         id="spec-not-found",
+        message=message,
         hint="name a bundled stack (`stackctl list` shows them) or a file with -f",
     )

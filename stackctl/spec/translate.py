@@ -62,7 +62,7 @@ def _host(name: str, spec: HostSpec) -> Host:
 def _registry(spec: RegistrySpec, stack: str) -> Registry:
     if spec.redis:
         redis = spec.redis
-        return RedisRegistry(redis.replicas, redis.sentinels, redis.ttl, redis.prefix, redis.password)
+        return RedisRegistry(redis.replicas, redis.sentinels, redis.ttl, redis.prefix, redis.password or "")
     if spec.static:
         return StaticRegistry()
     consul = spec.consul or ConsulSpec()
@@ -151,23 +151,34 @@ def _check(spec: CheckSpec) -> Check:
 def anchored(compose: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The passthrough with paths on the host that start at the spec's folder, because the Compose file lies elsewhere.
 
-    As in Compose, a volume's source is a path when it begins with a dot; env_file always is one.
+    As in Compose, a volume's source is a path when it begins with a dot or is said to be one; env_file always is one.
     """
     found = dict(compose)
     if "volumes" in found:
         found["volumes"] = [_volume(volume, folder) for volume in found["volumes"] or ()]
-    files = found.get("env_file")
-    if isinstance(files, str):
-        found["env_file"] = str((folder / files).resolve())
-    elif isinstance(files, list):
-        found["env_file"] = [str((folder / file).resolve()) if isinstance(file, str) else file for file in files]
+    if files := found.get("env_file"):
+        several = isinstance(files, list)
+        found["env_file"] = [_env_file(file, folder) for file in files] if several else _anchored(files, folder)
     return found
 
 
-def _volume(volume: Any, folder: Path) -> Any:
-    if isinstance(volume, str) and volume.startswith("."):
+def _anchored(path: str, folder: Path) -> str:
+    """An absolute path; the tilde is left to whoever runs Compose."""
+    return path if path.startswith("~") else str((folder / path).resolve())
+
+
+def _env_file(file: str | Mapping[str, Any], folder: Path) -> Any:
+    if isinstance(file, str):
+        return _anchored(file, folder)
+    path = file.get("path")
+    return {**file, "path": _anchored(path, folder)} if isinstance(path, str) else file
+
+
+def _volume(volume: str | Mapping[str, Any], folder: Path) -> Any:
+    if isinstance(volume, str):
         source, colon, rest = volume.partition(":")
-        return f"{(folder / source).resolve()}{colon}{rest}"
-    if isinstance(volume, dict) and str(volume.get("source", "")).startswith("."):
-        return {**volume, "source": str((folder / str(volume["source"])).resolve())}
+        return f"{_anchored(source, folder)}{colon}{rest}" if source.startswith(".") else volume
+    path = volume.get("source")
+    if isinstance(path, str) and (volume.get("type") == "bind" or path.startswith(".")):
+        return {**volume, "source": _anchored(path, folder)}
     return volume

@@ -21,6 +21,7 @@ DEEPEST = 50
 # Values (and each 64 characters of text) once aliases are unfolded.
 LARGEST = 50_000
 
+NO_TAG = "leave it out: what a value is shows in how it is written"
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -34,8 +35,10 @@ def read(text: str, file: str, substitute: Callable[[str], str]) -> Document:
     try:
         data = unfolding.value(root, ())
     except _Endless as endless:
-        raise SpecError((Problem(f"{file}:{endless.where}", "", endless.message),)) from endless
-    return Document(file, data or {}, unfolding.keys, unfolding.values, tuple(unfolding.findings))
+        hint = "write out what is meant, with fewer aliases and less depth"
+        raise SpecError((Problem(f"{file}:{endless.where}", "", endless.message, hint),)) from endless
+    findings = tuple(unfolding.findings)
+    return Document(file, data or {}, unfolding.keys, unfolding.values, findings, unfolding.written)
 
 
 class _Endless(Exception):
@@ -52,6 +55,7 @@ class _Unfolding:
         self.keys: dict[KeyPath, Place] = {}
         self.values: dict[KeyPath, Place] = {}
         self.findings: list[Finding] = []
+        self.written: dict[KeyPath, str] = {}
         self._substitute = substitute
         self._open: list[int] = []
         self._spent = 0
@@ -63,9 +67,12 @@ class _Unfolding:
         self._spend(node)
         try:
             if isinstance(node, ScalarNode):
-                return self._scalar(node)
+                value = self._scalar(node)
+                if isinstance(value, int | float) and node.style is None:
+                    self.written[path] = node.value
+                return value
             if node.tag not in (nodes.CORE + "map", nodes.CORE + "seq"):
-                raise Wrong(f"the tag {nodes.tag(node)} can't be used here")
+                raise Wrong(f"the tag {nodes.tag(node)} can't be used here", NO_TAG)
             with self._inside(node):
                 if isinstance(node, MappingNode):
                     return self._mapping(node, path)
@@ -79,7 +86,8 @@ class _Unfolding:
         for key, value, inherited in self._pairs(node):
             place = nodes.place(key)
             if not isinstance(key, ScalarNode):
-                self.findings.append(Finding(path, f"a key is a word, not {nodes.kind(key)}", place=place))
+                message = f"a key is a word, not {nodes.kind(key)}"
+                self.findings.append(Finding(path, message, "quote it if it is a text", place=place))
                 continue
             here = (*path, key.value)
             if key.value not in result:
@@ -101,7 +109,7 @@ class _Unfolding:
                 yield key, value, False
         for source in merged:
             if not isinstance(source, MappingNode):
-                raise Wrong(f"`<<` merges mappings, not {nodes.kind(source)}")
+                raise Wrong(f"`<<` merges mappings, not {nodes.kind(source)}", "as in `<<: *name`")
             with self._inside(source):
                 yield from ((key, value, True) for key, value, _ in self._pairs(source))
 
@@ -121,13 +129,13 @@ class _Unfolding:
                 case "float":
                     return nodes.finite(text)
         except (ValueError, KeyError):
-            raise Wrong(f"{shown(text)} is no value that can be used here") from None
-        raise Wrong(f"the tag {nodes.tag(node)} can't be used here")
+            raise Wrong(f"{shown(text)} is no value that can be used here", "quote it if it is a text") from None
+        raise Wrong(f"the tag {nodes.tag(node)} can't be used here", NO_TAG)
 
     @contextmanager
     def _inside(self, node: Node) -> Iterator[None]:
         if id(node) in self._open:
-            raise Wrong("an alias stands inside its own anchor")
+            raise Wrong("an alias stands inside its own anchor", "write out what is meant")
         self._open.append(id(node))
         try:
             yield

@@ -7,25 +7,32 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from stackctl.spec.findings import Finding, KeyPath, Wrong, closest, shown
+from stackctl.spec.document import Document
+from stackctl.spec.findings import Finding, KeyPath, NoText, Wrong, closest, shown
 from stackctl.spec.schema import StackSpec
 
+LONGEST = 60  # of a value that a message repeats
 
-def validate(data: dict[str, Any]) -> tuple[StackSpec | None, tuple[Finding, ...]]:
+
+def validate(document: Document) -> tuple[StackSpec | None, tuple[Finding, ...]]:
     """The spec, or everything that the schema has against it."""
     try:
-        return StackSpec.model_validate(data), ()
+        return StackSpec.model_validate(document.data), ()
     except ValidationError as error:
-        return None, tuple(map(_finding, error.errors(include_url=False)))
+        return None, tuple(_finding(each, document.written) for each in error.errors(include_url=False))
 
 
-def _finding(error: Mapping[str, Any]) -> Finding:
+def _finding(error: Mapping[str, Any], written: Mapping[KeyPath, str]) -> Finding:
     path: KeyPath = error["loc"]
     match error["type"]:
         case "value_error":
             wrong: Wrong = error["ctx"]["error"]
             if path[-1] == "[key]":
                 return Finding(path[:-1], wrong.message, wrong.hint, at="key")
+            text = written.get(path, "")
+            if isinstance(wrong, NoText) and 0 < len(text) <= LONGEST:
+                # As it is written, which its value may not tell: 1.30 is 1.3 to YAML.
+                return Finding(path, f"a text is wanted, got {text}", f'quote it: "{text}"')
             return Finding(path, wrong.message, wrong.hint)
         case "extra_forbidden":
             return _unknown(path)
@@ -52,8 +59,8 @@ def _known_keys(path: KeyPath) -> Iterator[str]:
     """The keys that the schema knows in the mapping at a path."""
     here: Any = StackSpec
     for step in path:
-        if get_origin(here) is dict:
-            here = get_args(here)[1]
+        if get_origin(here) in (dict, list):
+            here = get_args(here)[-1]
         else:
             here = _model(here).model_fields[str(step)].annotation
     return (field.alias or name for name, field in _model(here).model_fields.items())

@@ -211,6 +211,20 @@ def test_wrong_password(redis: RedisLab) -> None:
         redis.ask(lambda session: session.catalog("webapp"), password="wrong")
 
 
+def test_without_password(tmp_path: Path) -> None:
+    """Nodes and Sentinels that ask for no password are whole, and answer; who offers one is refused in words."""
+
+    async def story(session: Redis) -> None:
+        await session.register(registration(1))
+        assert ids(await session.catalog("webapp", consistent=True)) == ["webapp-1"]
+        assert await redis_cluster.weaknesses(session) == []
+
+    with redis_lab(tmp_path, RedisRegistry(ttl=3.0)) as lab:
+        lab.ask(story)
+        with pytest.raises(Unreachable, match="refuses the password"):
+            lab.ask(lambda session: session.catalog("webapp"), password=PASSWORD)
+
+
 def test_nobody_there() -> None:
     """Where nothing listens, the error says so; there is no empty catalog."""
     told = RedisRegistry(password=PASSWORD)

@@ -10,6 +10,7 @@ import pytest
 from stackctl.domain.desired import Published, Workload
 from stackctl.domain.stack import ConsulRegistry, Stack
 from stackctl.planning.topology import topology
+from stackctl.spec.passthrough import HEARTBEAT
 from tests.building import IMAGES, stack
 
 
@@ -60,3 +61,9 @@ def test_scripts() -> None:
 
     assert seen(ConsulRegistry(servers=3)) == ([False] * 4, None)
     assert seen(ConsulRegistry(servers=3, script_checks=True)) == ([True] * 4, "true")
+
+
+def test_whatever_a_heartbeat_is_told_is_refused_elsewhere() -> None:
+    """Each variable that the plan gives to who registers himself is one that `compose:` can't say."""
+    told = workload(stack(register="self"), "web")
+    assert {("environment", name) for name in told.environment} == set(HEARTBEAT)

@@ -11,6 +11,7 @@ from stackctl.domain.stack import EngineKind
 from stackctl.errors import SpecError
 from stackctl.spec.bundled import bundled
 from stackctl.spec.load import load
+from stackctl.spec.meaning import meaning
 
 SPEC = """\
 name: shop
@@ -67,8 +68,8 @@ def test_a_problem_has_the_place_where_it_was_written(spec: Path) -> None:
     spec.write_text(SPEC.replace("image: whoami, ", "").replace("http: 8080", "http: x"))
     Path("stack.hosts.yaml").write_text("hosts: {one: {contxt: a}}\nbalancer: {doman: x}\n")
     assert refused(spec, "hosts") == [
-        "stack.yaml:3:18: balancer.http: a whole number is wanted, got 'x'",
-        "stack.yaml:5:3: services.web.image: `image` or `build` is required",
+        "stack.yaml:3:18: balancer.http: a whole number is wanted, got 'x' (The published port of the entry)",
+        f"stack.yaml:5:3: services.web.image: `image` or `build` is required ({meaning(('services', 'web', 'image'))})",
         "stack.hosts.yaml:1:9: hosts.one: `context` or `url` is required (how its engine is reached)",
         "stack.hosts.yaml:1:15: hosts.one.contxt: unknown key 'contxt' (did you mean `context`?)",
         "stack.hosts.yaml:2:12: balancer.doman: unknown key 'doman' (did you mean `domain`?)",
@@ -95,6 +96,24 @@ def test_its_own_flaws_are_found(spec: Path) -> None:
     assert refused(spec, "hosts")[0].startswith("stack.hosts.yaml:2:1: not YAML")
 
 
+def test_keys_in_lists_are_known_there_too(spec: Path) -> None:
+    """What is unknown inside a list of either file is answered with the keys of its items; `x-` keys are none."""
+    Path("a.j2").touch()
+    Path("stack.hosts.yaml").write_text(HOSTS.replace("replicas: 2", "files: [{src: a.j2, dst: a, x-a: b}]"))
+    assert refused(spec, "hosts") == [
+        "stack.hosts.yaml:2:32: balancer.files[0].dst: unknown key 'dst' (did you mean `dest`?)",
+        "stack.hosts.yaml:2:40: balancer.files[0].x-a: unknown key 'x-a' (known here: check, dest, keys, reload, src)",
+    ]
+
+
+@pytest.mark.parametrize("engine", ["docker/compose", "../compose", "", "a" * 300, "a\0b"])
+def test_engine_that_is_none_names_no_file(spec: Path, engine: str) -> None:
+    """Whatever it is called, it is refused as an engine."""
+    text = engine.replace("\0", "\\0")
+    spec.write_text(f'engine: "{text}"\n{SPEC}')
+    assert refused(spec, "")[0].startswith("stack.yaml:1:9: engine: compose, swarm or hosts is wanted, got ")
+
+
 def test_in_a_swarm_nobody_calls(spec: Path) -> None:
     """What is registered by a call elsewhere is registered by the registrators there, and that is said."""
     spec.write_text("name: shop\nservices:\n  web: {image: whoami, port: 80, register: api}\n")
@@ -111,3 +130,10 @@ def test_bundled_ones_are_whole(path: Path) -> None:
     engine = path.name.split(".")[1]
     loaded = load(path.with_name("stack.yaml"), {}, engine)
     assert (loaded.stack.engine, loaded.warnings) == (engine, ())
+
+
+def test_a_file_that_is_not_there_is_shown_where_it_is_named(spec: Path) -> None:
+    """In either file."""
+    Path("stack.hosts.yaml").write_text(HOSTS.replace("replicas: 2", "template: ../absent.j2"))
+    (problem,) = refused(spec, "hosts")
+    assert problem.startswith("stack.hosts.yaml:2:22: balancer.template: ../absent.j2: there is no such file (")

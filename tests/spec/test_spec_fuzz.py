@@ -71,7 +71,16 @@ SERVICES = mapping(
         "check": mapping({}, {"http": mostly("/"), "interval": mostly("1s", 2)}),
         "weight": mostly(7),
         "stop_grace": mostly("10s"),
-        "compose": mapping({}, {"ports": mostly(["443:80"]), "labels": mostly(["a=b"])}),
+        "compose": mapping(
+            {},
+            {
+                "ports": mostly(["443:80"]),
+                "labels": mostly(["a=b"]),
+                "environment": mostly({"A": "b"}),
+                "env_file": mostly("a", ["a", {"path": "a"}]),
+                "volumes": mostly(["./a:/b", "data:/b", {"type": "bind", "source": "a", "target": "/b"}]),
+            },
+        ),
     },
 )
 SPECS = mapping(

@@ -28,5 +28,6 @@ def test_bad_spec_is_refused_in_these_words(name: str, monkeypatch: pytest.Monke
     if os.environ.get("UPDATE_GOLDEN"):
         expected.write_text(said)
     assert said == expected.read_text()
+    assert all(problem.hint for problem in caught.value.problems)
     assert "pydantic" not in said
     assert "http" + "s://" not in said

@@ -6,7 +6,17 @@ import os
 
 import pytest
 
-from stackctl.domain.stack import Balancer, Check, ConsulRegistry, ImageSource, Route, Service, Stack
+from stackctl.domain.stack import (
+    Balancer,
+    Check,
+    ConsulRegistry,
+    ImageSource,
+    RedisRegistry,
+    Route,
+    Service,
+    Stack,
+    StaticRegistry,
+)
 from stackctl.errors import SpecError
 from stackctl.spec.load import load
 
@@ -86,6 +96,7 @@ def test_every_key_arrives_in_the_stack(load_text):
         ("/", Route("path", path="/")),
         ("/api", Route("path", path="/api")),
         ("/api/v1/", Route("path", path="/api/v1")),
+        ("/.well-known/a.", Route("path", path="/.well-known/a.")),
         ("host", Route("host", host="web.localhost")),
         ("host:api.example.test", Route("host", host="api.example.test")),
     ],
@@ -152,6 +163,29 @@ def test_compose_values_keep_their_types(load_text):
     }
 
 
+@pytest.mark.parametrize(
+    ("key", "written", "anchored"),
+    [
+        ("env_file", "a", "HERE/a"),
+        ("env_file", "[a, {path: ../b, required: false}]", ["HERE/a", {"path": "UP/b", "required": False}]),
+        ("env_file", "~/a", "~/a"),
+        ("env_file", "[{required: false}]", [{"required": False}]),
+        ("volumes", "[./a:/b:ro, data:/c, ~/d:/d, /e]", ["HERE/a:/b:ro", "data:/c", "~/d:/d", "/e"]),
+        ("volumes", "[{type: bind, source: a, target: /b}]", [{"type": "bind", "source": "HERE/a", "target": "/b"}]),
+        ("volumes", "[{type: bind, source: ~/a}]", [{"type": "bind", "source": "~/a"}]),
+        ("volumes", "[{type: volume, source: a}]", [{"type": "volume", "source": "a"}]),
+        ("volumes", "", []),
+    ],
+)
+def test_paths_start_at_the_specs_folder(load_text, tmp_path, key, written, anchored):
+    """In the short form and in the long one, because the Compose file lies elsewhere; a volume's name is no path."""
+    web = f"{{image: whoami, port: 80, compose: {{{key}: {written}}}}}"
+    (web,) = load_text(f"name: shop\nservices: {{web: {web}}}\n").stack.services
+    said = str(web.compose[key]).replace(str(tmp_path), "HERE").replace(str(tmp_path.parent), "UP")
+
+    assert said == str(anchored)
+
+
 def test_numbers_may_be_quoted(load_text):
     """What comes from a variable is text, and means what it says."""
     text = 'name: "1"\nservices:\n  web: {image: whoami, port: "80", check: {interval: "2"}}\n'
@@ -161,9 +195,18 @@ def test_numbers_may_be_quoted(load_text):
     assert (stack.name, stack.services[0].port, stack.services[0].check.interval) == ("1", 80, 2.0)
 
 
-def test_empty_consul_means_its_defaults(load_text):
-    """`consul:` with nothing after it says which registry, no more."""
-    assert load_text(MINIMAL + "registry:\n  consul:\n").stack.registry == ConsulRegistry()
+@pytest.mark.parametrize(
+    ("kind", "registry"), [("consul", ConsulRegistry()), ("redis", RedisRegistry()), ("static", StaticRegistry())]
+)
+def test_registry_with_nothing_after_it_has_its_defaults(load_text, kind, registry):
+    """It says which registry, no more."""
+    assert load_text(f"{MINIMAL}registry:\n  {kind}:\n").stack.registry == registry
+
+
+@pytest.mark.parametrize("said", ["{}", "{replicas: 1, sentinels: 3, ttl: 12s, prefix: /work}"])
+def test_redis_needs_no_password(load_text, said):
+    """Redis has a default for everything, and its password's is none."""
+    assert load_text(f"{MINIMAL}registry:\n  redis: {said}\n").stack.registry == RedisRegistry(1, 3, 12.0, "/work", "")
 
 
 def test_byte_order_mark_is_no_error(load_text):
@@ -186,7 +229,9 @@ def test_byte_that_is_not_utf_8_is_shown_with_its_place(problems):
 
 def test_control_character_is_shown_with_its_place(problems):
     """It is named, not printed: it might move the cursor."""
-    assert problems("name: shop\nx: \x1b[31m\n") == ["stack.yaml:2:4: the character U+001B is not allowed in YAML"]
+    assert problems("name: shop\nx: \x1b[31m\n") == [
+        "stack.yaml:2:4: the character U+001B is not allowed in YAML (delete it)"
+    ]
 
 
 def test_control_character_that_yaml_escapes_is_escaped_in_messages_too(problems):
@@ -196,15 +241,17 @@ def test_control_character_that_yaml_escapes_is_escaped_in_messages_too(problems
 
 def test_huge_file_is_refused_unread(problems):
     """YAML would take minutes."""
-    assert problems(b"#" * 300_000) == ["stack.yaml:1:1: the file is larger than 256 KiB"]
+    assert problems(b"#" * 300_000) == ["stack.yaml:1:1: the file is larger than 256 KiB (name the right one with -f)"]
 
 
 def test_values_nested_without_end_are_refused(problems):
     """However they are written."""
     chain = "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 100))
 
-    assert problems("[" * 5000) == ["stack.yaml:1:1: values are nested too deeply"]
-    assert problems(f"a0: &a0 []\n{chain}")[0].endswith("values are nested deeper than 50 levels")
+    assert problems("[" * 5000) == ["stack.yaml:1:1: values are nested too deeply (close what is open)"]
+    assert problems(f"a0: &a0 []\n{chain}")[0].endswith(
+        "values are nested deeper than 50 levels (write out what is meant, with fewer aliases and less depth)"
+    )
 
 
 def test_huge_numbers_are_no_trouble(problems):
@@ -255,6 +302,9 @@ def test_spec_that_is_not_there(tmp_path, kind):
         ("route", "//a"),
         ("route", "/a%2e"),
         ("route", "/a..b"),
+        ("route", "/."),
+        ("route", "/./a"),
+        ("route", "/a/./"),
         ("route", "tcp:"),
         ("route", "tcp:0"),
         ("route", "host:"),

@@ -54,6 +54,34 @@ def test_patterns_are_whole_and_take_what_the_loader_takes():
     assert re.search(interval["anyOf"][0]["pattern"], "1m30s")
 
 
+def test_a_registry_may_be_named_alone():
+    """An editor takes what the loader takes: each has a default for everything."""
+    registry = json_schema()["$defs"]["RegistrySpec"]["properties"]
+    assert all({"type": "null"} in shape["anyOf"] for shape in registry.values())
+
+
+def test_what_variables_stand_for_is_taken():
+    """A number, a truth value and a choice among numbers may come as text, because a variable's value is one."""
+
+    def takes(model: str, key: str, text: str) -> bool:
+        shapes = nodes(json_schema()["$defs"][model]["properties"][key])
+        return any(re.search(shape["pattern"], text) for shape in shapes if "pattern" in shape)
+
+    assert takes("ServiceSpec", "port", "80") and not takes("ServiceSpec", "port", "eighty")
+    assert takes("BalancerSpec", "stub_status", "true") and not takes("BalancerSpec", "stub_status", "maybe")
+    assert takes("ConsulSpec", "servers", "3") and not takes("ConsulSpec", "servers", "4")
+
+
+def test_what_the_loader_refuses_of_names_and_numbers_of_things():
+    """Reserved names, no services and no endpoints are marked in the editor already."""
+    schema = json_schema()
+    (name,) = schema["properties"]["services"]["patternProperties"]
+    assert all(re.search(name, good) for good in ("web", "balancer-2", "redisx", "vips"))
+    assert not any(re.search(name, bad) for bad in ("balancer", "vip", "consul-1", "redis-2", "sentinel-3"))
+    assert schema["properties"]["services"]["minProperties"] == 1
+    assert schema["$defs"]["ExternalSpec"]["properties"]["endpoints"]["minItems"] == 1
+
+
 def test_no_word_of_the_library_is_left():
     """No titles made of names, no null defaults."""
     schema = json_schema()

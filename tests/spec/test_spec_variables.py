@@ -126,9 +126,9 @@ def test_env_file_has_quotes_comments_and_earlier_lines(tmp_path):
 def test_env_file_that_is_wrong_is_shown_with_its_lines(problems):
     """A line that says nothing would otherwise be an empty value somewhere."""
     assert problems(SPEC % "", env_file="A=1\n\n=2\nB=${C:?set C}\nD='unclosed\n") == [
-        ".env:3:1: not a line of the form NAME=value",
+        ".env:3:1: not a line of the form NAME=value (a comment begins with #)",
         ".env:4:1: B: the variable `C` is required: set C (set it in the environment or in .env)",
-        ".env:5:1: not a line of the form NAME=value",
+        ".env:5:1: not a line of the form NAME=value (a comment begins with #)",
     ]
 
 

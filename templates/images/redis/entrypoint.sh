@@ -5,7 +5,7 @@
 # SELF             this node's own address
 # NODES SENTINELS  all addresses, the first master's first
 # QUORUM           how many Sentinels must agree that the master is gone
-# REDISCLI_AUTH    the password
+# REDISCLI_AUTH    the password, where the stack has one
 set -eu
 
 TOLD=/etc/stackctl

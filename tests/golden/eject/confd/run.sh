@@ -1,6 +1,6 @@
 #!/bin/sh
 # confd and nginx instead of stackctl's balancer: the same routes, on port 8080 of this machine.
-#   REDIS_NODE=HOST:PORT REDIS_PASSWORD=… ./run.sh
+#   REDIS_NODE=HOST:PORT [REDIS_PASSWORD=…] ./run.sh
 # REDIS_NODE is the master: confd knows nothing of Sentinels, and is left behind when another node becomes it.
 set -eu
 cd "$(dirname "$0")"
