@@ -66,6 +66,7 @@ class State:
     `members` are the backends that the registry wants, `routes` how services are reached that the spec does not name.
     `suspended` are services of the registry's alone that are left out because nginx refused a config with them, by its
     words. `names` is what the registry has, None where unknown. `applied` is None when nobody knows what runs;
+    `overtaken` says that other settings were told since what is being applied was rendered;
     `doubted` are services that the registry forgot, with the time until which that is not believed; `tokens` are
     reloads that may follow at once.
     """
@@ -77,6 +78,7 @@ class State:
     watched: frozenset[str] = frozenset()
     applied: Target | None = None
     applying: bool = False
+    overtaken: bool = False
     rejected: Rejected | None = None
     suspended: Mapping[str, str] = field(default_factory=dict)
     suspended_until: float = 0.0
@@ -132,6 +134,8 @@ def reduce(state: State, event: Event) -> tuple[State, tuple[Command, ...]]:
             return _read(state, catalog, at)
         case RegistryLost(service, reason):
             return replace(state, registry_lost={**state.registry_lost, service: reason}), ()
+        case Applied(_, at) | Rejected(_, _, at) if state.overtaken:  # what it tells is about settings of before
+            return _decide(replace(state, applied=None, applying=False, overtaken=False), at)
         case Applied(applied, at):
             return _decide(replace(state, applied=applied, applying=False, rejected=None), at)
         case Rejected(_, _, at):
@@ -165,7 +169,7 @@ def _found(state: State) -> Iterator[tuple[RoutedService, str]]:
 def _told(state: State, settings: BalancerSettings, at: float) -> tuple[State, tuple[Command, ...]]:
     if settings == state.settings:
         return state, ()
-    state = replace(state, settings=settings, applied=None, rejected=None)
+    state = replace(state, settings=settings, applied=None, rejected=None, overtaken=state.applying)
     new = sorted(state.specified - state.watched)
     state, commands = _decide(replace(state, watched=state.watched | frozenset(new)), at)
     return state, (*map(Watch, new), *commands)

@@ -20,6 +20,7 @@ from stackctl.probing.wire import target_from_json, target_to_json
 from stackctl.rendering.nginx import STATUS_PORT, RenderedConfig
 
 KEPT_REVISIONS = 8
+SILENCE = 2.0  # seconds until an nginx that says nothing counts as one that does not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +94,13 @@ class Nginx:
 
     async def revision(self) -> str:
         """The revision that a fresh connection sees; raises `OSError` where nginx does not answer."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", STATUS_PORT)
-        try:
-            writer.write(b"GET /revision HTTP/1.0\r\nHost: localhost\r\n\r\n")
-            answer = await reader.read()
-        finally:
-            writer.close()
+        async with asyncio.timeout(SILENCE):  # one that is frozen accepts, and says nothing
+            reader, writer = await asyncio.open_connection("127.0.0.1", STATUS_PORT)
+            try:
+                writer.write(b"GET /revision HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                answer = await reader.read()
+            finally:
+                writer.close()
         return answer.rpartition(b"\r\n\r\n")[2].decode().strip()
 
     def master(self) -> int:

@@ -101,11 +101,12 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A registered instance whose values may not reach a config, and why."""
+    """A registered instance whose values may not reach a config, and why; `passing` is what the registry says of it."""
 
     id: str
     service: str
     reason: str
+    passing: bool = True
 
 
 @dataclass(frozen=True, slots=True)

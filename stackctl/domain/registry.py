@@ -15,8 +15,8 @@ class RegistrySettings:
     """Which registry, and where.
 
     consul: `url` is the client agent's. redis: `sentinels` are host:port, `nodes` a node's name by the address that the
-    Sentinels know it by; keys begin with `prefix` and live for `ttl` seconds. static: `lists` are instances as
-    `container:port` by catalog name.
+    Sentinels know it by; `password` is empty where nobody asks for one; keys begin with `prefix` and live for `ttl`
+    seconds. static: `lists` are instances as `container:port` by catalog name.
     """
 
     kind: Literal["consul", "redis", "static"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stackctl.domain.observation import Traffic
@@ -11,6 +13,7 @@ from stackctl.domain.observation import Traffic
 PROBE_HEADER = "X-Stackctl-Probe"
 UPSTREAM_HEADER = "X-Stackctl-Upstream"
 SAMPLES = 3  # reasons that are kept
+MUCH = 1 << 20  # bytes of one answer; what is longer is believed to go on
 SILENT = 3  # requests without any instance's answer after which asking on tells nothing new
 
 
@@ -25,19 +28,30 @@ class Way:
     tls: bool = False
 
 
-def traffic(way: Way, token: str, *, expected: int, timeout: float = 2.0, most: int = 0) -> Traffic:
+def traffic(
+    way: Way,
+    token: str,
+    *,
+    expected: int,
+    timeout: float = 2.0,
+    most: int = 0,
+    going: Callable[[], bool] = lambda: True,
+) -> Traffic:
     """At least four requests an expected instance, and more until every one was met, up to twenty each, or `most`.
 
     A request that ends with a status of 500 or more, without an instance behind it, or not at all is a failure; so is
-    every attempt that the balancer itself made in vain before another instance answered. Times in seconds.
+    every attempt that the balancer itself made in vain before another instance answered. Of an answer that does not
+    end, the beginning counts. Nothing more is asked once `going` says no. Times in seconds.
     """
     at_least, at_most = 4 * max(expected, 1), max(20 * max(expected, 1), most)
     answered: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     reasons: list[str] = []
     requests = 0
-    while failed[""] < SILENT and (
-        requests < at_least or (len(answered) < expected and not failed and requests < at_most)
+    while (
+        going()
+        and failed[""] < SILENT
+        and (requests < at_least or (len(answered) < expected and not failed and requests < at_most))
     ):
         requests += 1
         try:
@@ -57,11 +71,23 @@ def _request(way: Way, token: str, timeout: float) -> list[tuple[str, str]]:
     try:
         connection.request("GET", way.path, headers={"Host": way.host, PROBE_HEADER: token, "Connection": "close"})
         response = connection.getresponse()
-        response.read()
+        _take(response, time.monotonic() + timeout)
         upstream, status = response.getheader(UPSTREAM_HEADER, ""), response.status
     finally:
         connection.close()
     return attempts_of(upstream, status)
+
+
+def _take(response: http.client.HTTPResponse, deadline: float) -> None:
+    """The answer's body, of one without an end only so much; raises `http.client.IncompleteRead` for one cut short."""
+    whole, taken = response.length, 0
+    while taken < MUCH and taken != whole and time.monotonic() < deadline:
+        part = response.read1(MUCH)
+        if not part:
+            if whole is not None:
+                raise http.client.IncompleteRead(b"", whole - taken)
+            return
+        taken += len(part)
 
 
 def _connection(way: Way, timeout: float) -> http.client.HTTPConnection:

@@ -37,7 +37,7 @@ def catalog_to_json(catalog: Catalog) -> Json:
             }
             for entry in catalog.entries
         ],
-        "set_aside": [{"id": s.id, "service": s.service, "reason": s.reason} for s in catalog.set_aside],
+        "set_aside": [asdict(item) for item in catalog.set_aside],
         "index": catalog.index,
     }
 

@@ -53,7 +53,8 @@ def catalog(service: str, answer: Any, index: int) -> Catalog:
             entries.append(_entry(service, raw))
         except ValueError as problem:
             id = str(raw["Service"]["ID"])
-            set_aside.append(SetAside(id if SAFE_ID.match(id) else ascii(id), service, str(problem)))
+            safe = id if SAFE_ID.match(id) else ascii(id)
+            set_aside.append(SetAside(safe, service, str(problem), passing=not _failing(raw)))
     return Catalog(service, tuple(entries), tuple(set_aside), index)
 
 
@@ -61,9 +62,9 @@ def _entry(service: str, raw: Json) -> CatalogEntry:
     own: Json = raw["Service"]
     meta: Mapping[str, str] = own.get("Meta") or {}
     checks: list[Json] = raw.get("Checks") or []
-    marks = [check for check in checks if check["CheckID"] == NODE_MAINTENANCE or _is_mark(check)]
-    real = [check for check in checks if check not in marks]
-    failing = [check for check in real if check.get("ServiceID") and check["Status"] != "passing"]
+    marks = [check for check in checks if _is_mark(check)]
+    real = [check for check in checks if not _is_mark(check)]
+    failing = _failing(raw)
     registration = own["ID"]
     return CatalogEntry(
         id=_safe(meta.get(INSTANCE_META) or registration),
@@ -83,8 +84,14 @@ def _entry(service: str, raw: Json) -> CatalogEntry:
     )
 
 
+def _failing(raw: Json) -> list[Json]:
+    """The service's own checks that do not pass."""
+    checks: list[Json] = raw.get("Checks") or []
+    return [c for c in checks if not _is_mark(c) and c.get("ServiceID") and c["Status"] != "passing"]
+
+
 def _is_mark(check: Json) -> bool:
-    return str(check["CheckID"]).startswith(MAINTENANCE_CHECK)
+    return check["CheckID"] == NODE_MAINTENANCE or str(check["CheckID"]).startswith(MAINTENANCE_CHECK)
 
 
 def _is_unasked(check: Json) -> bool:

@@ -233,6 +233,18 @@ def test_told() -> None:
     assert play(state, Told(state.settings, 2.0))[1] == []
 
 
+def test_told_while_nginx_reloads() -> None:
+    """What is confirmed or refused afterwards was rendered from the settings before, and says nothing of these."""
+    state, (apply,) = play(adopt(SETTINGS, web()), read(1))
+    assert isinstance(apply, Apply)
+    told = Told(replace(SETTINGS, connect_timeout=9.0), 1.0)
+    for ended in (Applied(apply.target, 2.0), Rejected(apply.target, "no", 2.0)):
+        after, commands = play(state, told, ended)
+        assert commands == [Apply(apply.target)]
+        after, commands = play(after, Applied(apply.target, 3.0), Tick(4.0))
+        assert commands == [] and after.applied == apply.target
+
+
 def test_a_route_that_is_none() -> None:
     """An instance that asks for nonsense is set aside; nothing of it reaches a config."""
     state, commands = play(adopt(SETTINGS, web()), NamesRead(("a",), 0.0), found("a", route="/x;}"))
