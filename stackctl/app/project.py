@@ -12,13 +12,15 @@ from stackctl.app.engines import located, open_engine
 from stackctl.app.workspace import Workspace
 from stackctl.domain.image import ImageBuild
 from stackctl.domain.instance import EngineState
-from stackctl.domain.stack import Stack
+from stackctl.domain.stack import Service, Stack
 from stackctl.domain.verdict import Expectation
+from stackctl.errors import Unreachable, UsageError
 from stackctl.planning.expected import expectation
 from stackctl.planning.topology import component_images
 from stackctl.ports import Containers, Engine, Progress, Services
 from stackctl.rendering.images import image_build
 from stackctl.spec.bundled import bundled
+from stackctl.spec.findings import suggestion
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,34 @@ class Project:
         """The same as a Swarm."""
         return cast(Services, self.engine)
 
+    def service(self, name: str) -> Service:
+        """The stack's service of that name; raises `UsageError` where it has none."""
+        found = self.stack.service(name)
+        if found is None:
+            known = [service.name for service in self.stack.services]
+            hint = suggestion(name, known) or f"services: {', '.join(known)}"
+            raise UsageError(
+                "no-such-service", f"the stack has no service {name!r}", where=self.stack.origin, hint=hint
+            )
+        return found
+
     def look(self) -> EngineState:
-        """What there is now, for a listing: whoever reads it is told which machines do not answer."""
+        """What there is now, for a listing; raises `Unreachable` where none of the machines answers."""
         seen = self.engine.observe()
-        for node, reason in sorted(seen.unreachable.items()):
-            self.progress.warn(f"{node} does not answer: {reason}")
+        self.say_silent(seen)
         return seen
+
+    def say_silent(self, seen: EngineState) -> None:
+        """Tell which machines do not answer; raises `Unreachable` where none does: to list nothing would be a lie."""
+        silent = [f"{node} does not answer: {reason}" for node, reason in sorted(seen.unreachable.items())]
+        if silent and self.stack.engine == "hosts" and len(silent) == len(seen.nodes):
+            where, hint = (
+                ", ".join(sorted(seen.unreachable)),
+                "start their engines, or look whether `hosts` names the right ones",
+            )
+            raise Unreachable("host-unreachable", "; ".join(silent), where=where, hint=hint)
+        for words in silent:
+            self.progress.warn(words)
 
     @cached_property
     def own_images(self) -> tuple[ImageBuild, ...]:

@@ -42,7 +42,7 @@ def connect(host: Host = HERE, patience: int = FIRST_ANSWER) -> docker.DockerCli
             raise unreachable("there is no such context", host)
         if name:
             found.ping()
-    except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+    except (docker.errors.DockerException, requests.exceptions.RequestException, OSError, ValueError) as error:
         raise unreachable(str(error), host) from error
     found.api.timeout = ANY_ANSWER
     return found
@@ -73,7 +73,10 @@ def engine_address(host: Host = HERE) -> str:
     """Where ports that the engine publishes are reached: this machine for a socket, else the engine's host."""
     context = find_context(host.context or chosen_context())
     url = host.url or ("" if host.context else os.environ.get("DOCKER_HOST")) or (context.host if context else "")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no address at all: whoever connects to it says so
+        return LOOPBACK
     return parts.hostname if parts.scheme in ("tcp", "ssh", "http", "https") and parts.hostname else LOOPBACK
 
 

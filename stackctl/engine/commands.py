@@ -32,11 +32,16 @@ def docker_command(host: Host = HERE) -> tuple[str, ...]:
     return (docker_cli(), *way)
 
 
-def run(id: str, words: Sequence[str], where: str) -> None:
-    """Run it to its end; raises `StackctlError` with the last thing that it said."""
-    command = (docker_cli(), *words)
+def run(id: str, words: Sequence[str], where: str, host: Host = HERE) -> None:
+    """Run it to its end; raises `StackctlError` with the last thing that it said, which is the engine's own message."""
     done = subprocess.run(
-        command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
+        (*docker_command(host), *words),
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # Ctrl-C is ours to handle
     )
     if done.returncode:
         said = [line.strip() for line in done.stderr.splitlines() if line.strip()]

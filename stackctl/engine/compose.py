@@ -20,9 +20,9 @@ from stackctl.domain.host import HERE, Host
 from stackctl.domain.instance import EngineState, Instance, Run
 from stackctl.domain.plan import Operation
 from stackctl.engine.client import LOOPBACK, connect, engine_address
-from stackctl.engine.commands import docker_command
+from stackctl.engine.commands import docker_command, run
 from stackctl.engine.inside import Inside
-from stackctl.engine.observe import observe, publishers
+from stackctl.engine.observe import observe, publishers, strangers
 from stackctl.errors import SpecError, StackctlError, Unreachable
 from stackctl.ports import Progress
 
@@ -79,8 +79,10 @@ class ComposeEngine:
     def launch(self, operations: Iterable[Operation], seen: EngineState) -> None:
         """Create what is missing and start what does not run; what runs stays as it is.
 
-        Stopped containers are started through Compose too, because it is Compose that brings configs into them.
+        Stopped containers are started through Compose too, because it is Compose that brings configs into them. Raises
+        `StackctlError` (`project-taken`) where the engine has another Compose project of that name.
         """
+        self._refuse_strangers()
         more: Counter[str] = Counter()
         for operation in operations:
             more[operation.service] += operation.verb == "create"
@@ -134,11 +136,29 @@ class ComposeEngine:
         return b"".join(found).decode(errors="replace").rstrip()
 
     def down(self, *, volumes: bool) -> None:
-        """Remove the project's containers and networks, and its volumes where asked; works without its file too."""
+        """Remove the project's containers and networks, and its volumes where asked; works without its file too.
+
+        Raises `StackctlError` (`project-taken`) where others belong to it, and removes nothing.
+        """
+        self._refuse_strangers()
         self._put_down(self.observe().instances)
-        self._run("down-failed", self._project("down", "--remove-orphans", *(["--volumes"] if volumes else [])))
+        words = self._project("down", "--remove-orphans", *(["--volumes"] if volumes else []))
+        run("down-failed", words, str(self.file), self.host)
         for name in self.observe().volumes if volumes else ():
             self._remove_volume(name)
+
+    def _refuse_strangers(self) -> None:
+        """Compose knows its projects by nothing but their names: what another one has would be taken for ours."""
+        found: list[str] = []
+        look = partial(strangers, self.client, self.stack, self.project)
+        self._call("observe-failed", self.project, lambda: found.extend(look()))
+        if found:
+            raise StackctlError(
+                "project-taken",
+                f"the engine has another Compose project {self.project!r}, not of this stack: {', '.join(found[:5])}",
+                where=str(self.file),
+                hint="give the stack another `name`, or remove that project with docker compose; nothing was changed",
+            )
 
     def _put_down(self, instances: Iterable[Instance]) -> None:
         """The shared address, where a keepalived was killed and nobody started it again: else its machine keeps it."""
@@ -156,7 +176,8 @@ class ComposeEngine:
 
     def logs(self, services: Iterable[str], *, tail: str, follow: bool) -> Iterator[str]:
         """The containers' output, line by line."""
-        command = self._project("logs", "--tail", tail, *(["--follow"] if follow else []), *services)
+        words = self._project("logs", "--tail", tail, *(["--follow"] if follow else []), *services)
+        command = (*docker_command(self.host), *words)
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as process:
             assert process.stdout is not None
             yield from process.stdout
@@ -181,18 +202,11 @@ class ComposeEngine:
 
     def _project(self, *words: str) -> list[str]:
         """Compose without a file: it knows the project by its containers' labels, also when the file is gone."""
-        return [*docker_command(self.host), "compose", "--project-name", self.project, *words]
+        return ["compose", "--project-name", self.project, *words]
 
     def _compose(self, id: str, *words: str) -> None:
         """Compose with the stack's file."""
-        self._run(id, self._project("--file", str(self.file), *words))
-
-    def _run(self, id: str, command: list[str]) -> None:
-        done = subprocess.run(
-            command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace"
-        )
-        if done.returncode:
-            raise StackctlError(id, _last_words(done), where=str(self.file), hint="stackctl doctor")
+        run(id, self._project("--file", str(self.file), *words), str(self.file), self.host)
 
     def _call(self, id: str, name: str, call: Callable[[], object]) -> None:
         try:
@@ -215,9 +229,3 @@ def _taken(port: int) -> bool:
         except OSError as error:
             return error.errno == errno.EADDRINUSE
     return False
-
-
-def _last_words(done: subprocess.CompletedProcess[str]) -> str:
-    """The engine's own message without the command line in front of it."""
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return lines[-1] if lines else f"docker compose ended with {done.returncode} and said nothing"

@@ -88,7 +88,12 @@ class Inside:
                 raise
         if not line:
             raise StackctlError("probe-lost", await self._last_words(), where=self.container)
-        answer = json.loads(line)
+        try:
+            answer = json.loads(line)
+        except ValueError as error:  # an answer cut short, or the engine's own words about a container that ended
+            self._end()
+            said = line.decode(errors="replace").strip()[:200]
+            raise StackctlError("probe-lost", f"it said {said!r}", where=self.container) from error
         if "error" in answer:
             if answer["id"] == REGISTRY_FIXED:
                 raise NotConverged(answer["id"], answer["error"], hint=answer["hint"])

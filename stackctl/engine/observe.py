@@ -15,6 +15,7 @@ from stackctl.engine.container_json import host_port
 from stackctl.errors import Unreachable
 
 STACK = "stackctl.stack"
+PROJECT = "com.docker.compose.project"
 
 
 def observe(client: docker.DockerClient, stack: str, network: str, host: Host = HERE) -> EngineState:
@@ -35,6 +36,15 @@ def observe(client: docker.DockerClient, stack: str, network: str, host: Host = 
         tuple(sorted(raw["Name"] for raw in networks)),
         tuple(sorted(raw["Name"] for raw in volumes)),
     )
+
+
+def strangers(client: docker.DockerClient, stack: str, project: str) -> tuple[str, ...]:
+    """What a Compose project of this name has on the engine that is not the stack's, by name, containers first."""
+    there = {"label": [f"{PROJECT}={project}"]}
+    containers = client.api.containers(all=True, filters=there)
+    others = (*client.api.networks(filters=there), *(client.api.volumes(filters=there)["Volumes"] or ()))
+    named = [(raw["Names"][0].lstrip("/"), raw) for raw in containers] + [(raw["Name"], raw) for raw in others]
+    return tuple(name for name, raw in named if (raw["Labels"] or {}).get(STACK) != stack)
 
 
 def publishers(client: docker.DockerClient, port: int) -> Mapping[str, str]:

@@ -40,6 +40,16 @@ def test_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
         connect()
 
 
+@pytest.mark.parametrize("url", ["tcp://127.0.0.1:99999", "tcp://x:abc", "tcp://127.0.0.1:-1", "tcp://[::1"])
+def test_an_address_that_is_none(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """No engine answers there either: exit 4 and where it was said, and for its ports this machine."""
+    monkeypatch.setenv("DOCKER_HOST", url)
+    with pytest.raises(Unreachable) as caught:
+        connect()
+    assert (caught.value.id, caught.value.where) == ("engine-unreachable", f"DOCKER_HOST={url}")
+    assert engine_address()
+
+
 def test_silent_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that accepts and says nothing is given up."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stackctl.domain.instance import Endpoint
-from stackctl.engine.observe import observe
+from stackctl.engine.observe import observe, strangers
 
 BOUND = {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 32768, "Type": "tcp"}
 
@@ -47,3 +47,14 @@ def endpoint(ports: list[dict[str, Any]], **labels: str) -> Endpoint | None:
 def test_endpoints(ports: list[dict[str, Any]], labels: dict[str, str], expected: Endpoint | None) -> None:
     """An instance answers at its own address, or by label at the host's with its published port, as registered."""
     assert endpoint(ports, **labels) == expected
+
+
+def test_strangers() -> None:
+    """What another Compose project of the same name has is told apart by the stack's label."""
+    own, other = {"Labels": {"stackctl.stack": "shop"}}, {"Labels": None}
+    api = SimpleNamespace(
+        containers=lambda **_: [{"Names": ["/shop-db-1"], "Labels": {}}, {"Names": ["/shop-web-1"], **own}],
+        networks=lambda **_: [{"Name": "shop_default", **own}],
+        volumes=lambda **_: {"Volumes": [{"Name": "shop_data", **other}]},
+    )
+    assert strangers(SimpleNamespace(api=api), "shop", "shop") == ("shop-db-1", "shop_data")  # type: ignore[arg-type]
