@@ -26,7 +26,8 @@ class RunningText:
 def split_words(words: Sequence[str]) -> tuple[str | None, str | None]:
     """STACK and BALANCER from one or two words; one word is a balancer unless it names a bundled stack or a path."""
     if len(words) > 2:
-        raise UsageError("too-many-words", "give at most a STACK and a BALANCER", hint="stackctl config STACK lb-1")
+        hint = "stackctl config STACK lb-1"
+        raise UsageError("too-many-words", "give at most a STACK and a BALANCER", where=" ".join(words), hint=hint)
     if len(words) == 2:
         return words[0], words[1]
     if not words:
@@ -39,12 +40,14 @@ def config(project: Project, balancer: str | None) -> RunningText:
     running = running_balancers(project.look())
     if not running:
         name = project.stack.name
-        raise Unreachable("no-balancer", f"no balancer of {name} runs", hint=f"stackctl up {name}")
+        where = project.stack.origin
+        raise Unreachable("no-balancer", f"no balancer of {name} runs", where=where, hint=f"stackctl up {name}")
     wanted = balancer or running[0].id
     chosen = [i for i in running if wanted in (i.id, short_id(project.stack.name, i.id))]
     if not chosen:
         hint = f"balancers: {', '.join(i.id for i in running)} ({BALANCER}-N for short)"
-        raise UsageError("no-such-balancer", f"no balancer {balancer!r} runs", hint=hint)
+        where = project.stack.origin
+        raise UsageError("no-such-balancer", f"no balancer {balancer!r} runs", where=where, hint=hint)
 
     async def ask() -> RunningText:
         async with project.engine.inside(chosen[0]) as probe:

@@ -161,7 +161,12 @@ class _Updating:
 def _asked(project: Project, request: Request, seen: EngineState) -> Deployment:
     if request.canary or request.promote or request.abort:
         message = "a Swarm's service has one definition, so that no canary can stand beside the others"
-        raise UsageError("canary-in-swarm", message, hint="leave --canary, --promote and --abort out")
+        raise UsageError(
+            "canary-in-swarm",
+            message,
+            where=f"services.{request.service}",
+            hint="leave --canary, --promote and --abort out",
+        )
     return deployment(complete(project), request, seen)
 
 

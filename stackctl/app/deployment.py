@@ -79,7 +79,10 @@ def deployment(project: Project, request: Request, seen: EngineState) -> Deploym
     }.get(True, Deployed(image))
     if not request.canary and not request.abort and chosen.replicas == 0:
         raise UsageError(
-            "nothing-runs", f"{service.name} has 0 instances", hint=f"stackctl scale {service.name}=1 comes first"
+            "nothing-runs",
+            f"{service.name} has 0 instances",
+            where=f"services.{service.name}",
+            hint=f"stackctl scale {service.name}=1 comes first",
         )
     # A canary is what the proof of a stack counts in, until it is gone.
     meanwhile = left if request.canary else replace(left, canary=before.canary)
@@ -113,27 +116,25 @@ def _image(request: Request, before: Deployed) -> ImageSource | None:
 
 
 def _checked(project: Project, request: Request, seen: EngineState) -> Service:
-    service = project.stack.service(request.service)
-    if service is None:
-        known = ", ".join(service.name for service in project.stack.services)
-        message = f"the stack has no service {request.service!r}"
-        raise UsageError("no-such-service", message, hint=f"services: {known}")
+    service, where = project.service(request.service), project.stack.origin
     if not any(instance.role == "balancer" for instance in seen.instances):
         name = project.stack.name
-        raise UsageError("stack-not-up", f"the stack {name} is not up", hint=f"stackctl up {name}")
+        raise UsageError("stack-not-up", f"the stack {name} is not up", where=where, hint=f"stackctl up {name}")
     if isinstance(project.stack.registry, StaticRegistry) and is_registered(service):
         message = f"the registry is a list that nobody keeps up to date: a new instance of {service.name} can't join"
-        raise UsageError("registry-fixed", message, hint="use `registry: {consul: {}}`, or `down` and `up`")
+        raise UsageError(
+            "registry-fixed", message, where=where, hint="use `registry: {consul: {}}`, or `down` and `up`"
+        )
     if request.canary and (service.register == "none" or not is_registered(service)):
         message = f"{service.name} is not registered, so that nobody could give its canary a share"
-        raise UsageError("canary-unregistered", message, hint="deploy it without --canary")
+        raise UsageError("canary-unregistered", message, where=where, hint="deploy it without --canary")
     return service
 
 
 def _check_canaries(request: Request, before: Deployed) -> None:
-    name = request.service
+    name, where = request.service, f"services.{request.service}"
     if (request.promote or request.abort) and not before.canary:
-        raise UsageError("no-canary", f"{name} has no canary", hint=f"stackctl deploy {name} --canary 10%")
+        raise UsageError("no-canary", f"{name} has no canary", where=where, hint=f"stackctl deploy {name} --canary 10%")
     if before.canary and not (request.promote or request.abort or request.canary):
         message = f"{name} has a canary, which gets {before.canary.percent} % of the requests"
-        raise UsageError("canary-runs", message, hint=f"stackctl deploy {name} --promote, or --abort")
+        raise UsageError("canary-runs", message, where=where, hint=f"stackctl deploy {name} --promote, or --abort")

@@ -31,12 +31,12 @@ async def drain(observer: Observer, victims: Sequence[Victim], progress: Progres
     """Drain and remove these instances, all at once.
 
     Raises `NotConverged` where a balancer goes on serving one of them: then nothing was stopped. Whatever ends it
-    early, Ctrl-C too, the drain marks of those that still run are lifted again. Where the grace runs out, what is
-    cut is said.
+    before that, Ctrl-C too, the drain marks are as they were. Where the grace runs out, what is cut is said.
     """
     running = [victim for victim in victims if victim.instance.state == "running"]
     leaving = Leaving.of([victim.instance for victim in running])
     marked: list[CatalogEntry] = []
+    stopping = False
     try:
         if running:
             await _mark(observer, running, marked)
@@ -44,14 +44,15 @@ async def drain(observer: Observer, victims: Sequence[Victim], progress: Progres
                 progress.step(victim.instance.id, "draining: waiting for every balancer to leave it out")
             await confirmed(observer, leaving)
             await _finished(observer, leaving, max(victim.grace for victim in running), progress)
-        await asyncio.gather(*(_stop(observer, victim, progress) for victim in victims))
+        stopping = True
+        ended = await asyncio.gather(*(_stop(observer, v, marked, progress) for v in victims), return_exceptions=True)
     except BaseException:
-        for entry in marked:
+        for entry in marked if not stopping else ():  # who is being stopped already must not be sent anything more
             with contextlib.suppress(StackctlError):  # one whose instance is gone is gone too
-                await observer.maintain(entry, None)
+                await observer.maintain(entry, entry.drain_reason if entry.draining else None)
         raise
-    for entry in (entry for entry in marked if not entry.owner):  # no registrator will remove these
-        await observer.deregister(entry)
+    for problem in filter(None, ended):
+        raise problem
 
 
 async def _mark(observer: Observer, victims: Sequence[Victim], marked: list[CatalogEntry]) -> None:
@@ -80,12 +81,20 @@ async def confirmed(observer: Observer, leaving: Leaving) -> None:
 
 async def _finished(observer: Observer, leaving: Leaving, grace: float, progress: Progress) -> None:
     async def working() -> list[str]:
-        return still_working(leaving, await observer.observe(with_traffic=False))
+        seen = await observer.observe(with_traffic=False)
+        back = still_served(leaving, seen)  # by somebody who lifted the mark meanwhile
+        return back or still_working(leaving, seen)
 
-    if (work := await left_after(grace, working)) and grace:
-        progress.warn(f"the grace of {grace:g} s is over, cutting: {'; '.join(work)}")
+    if work := await left_after(grace, working):
+        if still_served(leaving, await observer.observe(with_traffic=False)):
+            raise NotConverged("drain-undone", "; ".join(work), hint="nothing was stopped; try again")
+        if grace:
+            progress.warn(f"the grace of {grace:g} s is over, cutting: {'; '.join(work)}")
 
 
-async def _stop(observer: Observer, victim: Victim, progress: Progress) -> None:
+async def _stop(observer: Observer, victim: Victim, marked: Sequence[CatalogEntry], progress: Progress) -> None:
     await asyncio.to_thread(observer.project.containers.remove, victim.instance, victim.grace)
+    for entry in marked:
+        if entry.id == victim.instance.id and not entry.owner:  # no registrator will remove it
+            await observer.deregister(entry)
     progress.step(victim.instance.id, f"stopped and removed ({victim.cause})")

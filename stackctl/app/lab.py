@@ -193,5 +193,8 @@ def _find(name: str, number: int) -> tuple[LabEngine, Node]:
 
 def _no_lab(name: str) -> UsageError:
     return UsageError(
-        "lab-unknown", f"there is no lab {name}", hint="`stackctl lab up 3` makes one, `lab list` lists them"
+        "lab-unknown",
+        f"there is no lab {name}",
+        where=f"--name {name}",
+        hint="`stackctl lab up 3` makes one, `lab list` lists them",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from stackctl.app.converging import converge
 from stackctl.app.draining import Victim, drain
@@ -12,12 +12,15 @@ from stackctl.app.observing import Observer, running_balancers
 from stackctl.app.project import Project
 from stackctl.app.registering import OPERATOR, register_missing
 from stackctl.app.renewing import renew_balancers, renew_parts
+from stackctl.app.waiting import left_after
 from stackctl.domain.desired import Desired
 from stackctl.domain.instance import EngineState
 from stackctl.domain.plan import Operation, Plan
-from stackctl.domain.verdict import Expectation, Verdict
+from stackctl.domain.verdict import Verdict
 from stackctl.errors import NotConverged
 from stackctl.ports import Containers, Progress
+from stackctl.verifying.joining import Failure, not_succeeded
+from stackctl.verifying.judge import judge
 
 STABLE = 0.2  # seconds that agreement must hold; what came before it was waited for already
 
@@ -73,7 +76,7 @@ async def take_away(observer: Observer, plan: Plan, seen: EngineState, desired: 
 async def launch(project: Project, desired: Desired, plan: Plan, seen: EngineState, waiting: Waiting) -> Verdict | None:
     """The whole plan and, where asked for, the proof; without waiting None.
 
-    What is to be drained goes only after what replaces it serves. Raises `NotConverged` where that does not happen:
+    What serves is drained only while what stays serves as well. Raises `NotConverged` where that does not come about:
     then nothing was taken away.
     """
     engine = project.containers
@@ -83,8 +86,8 @@ async def launch(project: Project, desired: Desired, plan: Plan, seen: EngineSta
         await renew_balancers(observer, plan, desired)
         await configure(observer, plan, desired, project.progress)
         await register_missing(observer, project)
-        if plan.of("drain") and plan.of("create", "start", "unpause"):
-            await _served_before_draining(observer, project, waiting)
+        if plan.of("drain"):
+            await _succeeded(observer, plan, waiting)
         if running_balancers(seen):  # a stack that has just been made has no marks
             await lift_marks(observer, plan, project.progress)
         await take_away(observer, plan, seen, desired, project.progress)
@@ -97,33 +100,39 @@ async def launch(project: Project, desired: Desired, plan: Plan, seen: EngineSta
         return await converge(observer, goal, timeout=waiting.timeout, window=waiting.stable, patient=True)
 
 
-async def _served_before_draining(observer: Observer, project: Project, waiting: Waiting) -> None:
-    state = await asyncio.to_thread(observer.engine.observe)
-    goal = _everything(project.goal(), state)
-    verdict = await converge(observer, goal, timeout=waiting.timeout, window=0.0, patient=True)
-    if verdict.outcome != "converged":
-        name, divergence = next(iter(verdict.judgement.divergences))
+async def _succeeded(observer: Observer, plan: Plan, waiting: Waiting) -> None:
+    """Wait until what stays serves, by the proof, whoever made it; raises `NotConverged` where it does not in time."""
+    goal = observer.project.goal()
+
+    async def lacks() -> list[Failure]:
+        seen = await observer.observe()
+        failure = not_succeeded(plan, goal, judge(goal, seen), seen.engine)
+        return [failure] if failure else []
+
+    for failure in await left_after(waiting.timeout, lacks):
         raise NotConverged(
             "replacement-not-serving",
-            f"{name}: {divergence.layer}: {divergence.reason}",
-            hint="the old instances go on serving, nothing was taken away",
+            f"after {waiting.timeout:g} s what is to stay does not serve: {failure}",
+            hint="what serves goes on serving, nothing was taken away",
         )
 
 
 async def lift_marks(observer: Observer, plan: Plan, progress: Progress) -> None:
-    """Instances that stay must not be left in the drain that a command which was killed had begun."""
+    """Instances that stay must not be left in the drain that a command which was killed had begun; of one that it had
+    stopped already, the registration goes."""
     leaving = {operation.instance for operation in plan.of("drain")}
-    catalogs = (await observer.observe(with_traffic=False)).catalogs.values()
-    for entry in (entry for catalog in catalogs for entry in catalog.entries if entry.draining):
-        if entry.id not in leaving and not entry.drain_reason.startswith(OPERATOR):
+    seen = await observer.observe(with_traffic=False)
+    there = {instance.id for instance in seen.engine.instances}
+    own = {service.catalog_name for service in observer.project.goal().services if service.given is None}
+    for entry in (entry for catalog in seen.catalogs.values() for entry in catalog.entries if entry.draining):
+        if entry.id in leaving or entry.drain_reason.startswith(OPERATOR):
+            continue
+        if entry.service not in own or entry.id in there:
             await observer.maintain(entry, None)
             progress.step(entry.id, "drain mark of an interrupted command lifted")
-
-
-def _everything(goal: Expectation, state: EngineState) -> Expectation:
-    """The expectation while old and new instances serve together."""
-    services = (replace(s, replicas=len([i for i in state.of(s.name) if i.state == "running"])) for s in goal.services)
-    return replace(goal, services=tuple(services))
+        elif not entry.owner and not seen.engine.unreachable:  # else its registrator's affair
+            await observer.deregister(entry)
+            progress.step(entry.id, "registration of an instance that is gone removed")
 
 
 def _victims(operations: Iterable[Operation], seen: EngineState, desired: Desired) -> Iterable[Victim]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from stackctl.app.project import Project
 from stackctl.errors import UsageError
 from stackctl.spec.find import names_stack
+from stackctl.spec.findings import suggestion
 
 
 def split_words(words: Sequence[str], file: str | None) -> tuple[str | None, tuple[str, ...]]:
@@ -22,6 +23,7 @@ def logs(project: Project, services: Sequence[str], *, tail: str, follow: bool) 
     known = sorted({instance.service for instance in project.look().instances})
     for name in services:
         if name not in known:
-            hint = f"services: {', '.join(known)}" if known else f"stackctl up {project.stack.name}"
-            raise UsageError("no-such-service", f"no instance of {name!r} is there", hint=hint)
+            listed = f"services: {', '.join(known)}" if known else f"stackctl up {project.stack.name}"
+            hint = suggestion(name, known) or listed
+            raise UsageError("no-such-service", f"no instance of {name!r} is there", where=name, hint=hint)
     return engine.logs(services, tail=tail, follow=follow) if known else iter(())

@@ -49,14 +49,23 @@ class Listed:
         }
 
 
-def ps(project: Project) -> tuple[Listed, ...]:
-    """All instances, parts of the stack's own first."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Instances, and the machines whose own are not among them, with the reason."""
+
+    instances: tuple[Listed, ...]
+    unreachable: Mapping[str, str]
+
+
+def ps(project: Project) -> Listing:
+    """All instances, parts of the stack's own first; raises `Unreachable` where no machine answers."""
     now = time.time()
     order = {"consul": 0, "redis": 0, "sentinel": 0, "registrator": 1, "balancer": 2, "vip": 2}
     seen = project.look()
     instances = sorted(seen.instances, key=lambda i: (order.get(i.role, 3), i.service, i.created))
     aside = asyncio.run(_set_aside(project, seen)) if instances else {}
-    return tuple(Listed(i, max(0.0, now - i.created), aside.get(i.id, "")) for i in instances)
+    listed = tuple(Listed(i, max(0.0, now - i.created), aside.get(i.id, "")) for i in instances)
+    return Listing(listed, seen.unreachable)
 
 
 async def _set_aside(project: Project, seen: EngineState) -> Mapping[str, str]:

@@ -12,10 +12,9 @@ from stackctl.app.draining import confirmed
 from stackctl.app.observing import Observer
 from stackctl.app.project import Project
 from stackctl.domain.catalog import CatalogEntry, Registration
-from stackctl.domain.instance import DNS_LABEL, SAFE_ID, Endpoint, EngineState, short_id
-from stackctl.domain.stack import Check
+from stackctl.domain.instance import EngineState, short_id
 from stackctl.errors import StackctlError, Unreachable, UsageError
-from stackctl.planning.registrations import missing, registration
+from stackctl.planning.registrations import missing
 from stackctl.probing.wire import registration_to_json
 from stackctl.spec.find import names_stack
 from stackctl.verifying.drained import Leaving
@@ -30,24 +29,6 @@ def split_words(words: Sequence[str], file: str | None) -> tuple[str | None, tup
     if len(words) > 1 and file is None and names_stack(words[0]):
         return words[0], tuple(words[1:])
     return None, tuple(words)
-
-
-def asked(
-    words: Sequence[str], check: Check, tags: Sequence[str], metas: Sequence[str]
-) -> tuple[str | None, Registration]:
-    """STACK and the registration that a command line asks for; raises `UsageError` for values that are none."""
-    if len(words) not in (3, 4):
-        raise UsageError("wrong-words", "SERVICE, ID and ADDRESS:PORT are wanted", hint="stackctl register --help")
-    service, id, where = words[-3:]
-    try:
-        endpoint = Endpoint.parse(where)
-    except ValueError as error:
-        raise UsageError("no-endpoint", f"{where!r} is no address and port: {error}", hint="192.0.2.7:8080") from None
-    if not DNS_LABEL.match(service) or not SAFE_ID.match(id):
-        wrong = service if not DNS_LABEL.match(service) else id
-        raise UsageError("no-name", f"{wrong!r} can't be a service's name or an id", hint="letters, digits and hyphens")
-    pairs = dict(meta.partition("=")[::2] for meta in metas)
-    return (words[0] if len(words) == 4 else None), registration(id, service, endpoint, check, tags=tags, meta=pairs)
 
 
 async def register_missing(observer: Observer, project: Project) -> None:
@@ -169,5 +150,7 @@ async def _entries(observer: Observer, ids: Sequence[str]) -> list[CatalogEntry]
     for id in ids:
         if not any(id in words(entry) for entry in found):
             known = ", ".join(sorted({entry.id for entry in entries})) or "none"
-            raise UsageError("no-such-instance", f"nothing is registered as {id!r}", hint=f"registered: {known}")
+            raise UsageError(
+                "no-such-instance", f"nothing is registered as {id!r}", where=id, hint=f"registered: {known}"
+            )
     return found

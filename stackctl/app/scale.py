@@ -19,10 +19,16 @@ from stackctl.planning.placement import placed
 def scaled(project: Project, changes: Mapping[str, int]) -> Project:
     """The project with these numbers of instances; raises `UsageError` for a service that it does not have."""
     for name in changes:
-        if project.stack.service(name) is None:
-            known = ", ".join(service.name for service in project.stack.services)
-            raise UsageError("no-such-service", f"the stack has no service {name!r}", hint=f"services: {known}")
-    return replace(project, stack=project.scaled(dict(changes)))
+        project.service(name)
+    stack, launched = project.scaled(dict(changes)), project.workspace.images()
+    # Another image is `deploy`'s affair, which can take it back.
+    services = tuple(
+        replace(s, image=replace(s.image, value=launched.get(s.name, s.image.value)))
+        if s.image.kind == "reference"
+        else s
+        for s in stack.services
+    )
+    return replace(project, stack=replace(stack, services=services))
 
 
 def plan_scale(project: Project, services: Mapping[str, int]) -> Planned:
@@ -48,4 +54,5 @@ def scale(project: Project, changes: Mapping[str, int], waiting: Waiting) -> UpR
 def _refuse_unlaunched(project: Project, plan: Planned) -> None:
     if not any(instance.role == "balancer" for instance in plan.seen.instances):
         name = project.stack.name
-        raise UsageError("stack-not-up", f"the stack {name} is not up", hint=f"stackctl up {name}")
+        where = project.stack.origin
+        raise UsageError("stack-not-up", f"the stack {name} is not up", where=where, hint=f"stackctl up {name}")

@@ -18,8 +18,7 @@ def status(project: Project) -> StackStatus:
     async def run() -> StackStatus:
         async with Observer(project) as observer:
             seen = await observer.observe(with_traffic=False)
-            for node, reason in sorted(seen.engine.unreachable.items()):
-                project.progress.warn(f"{node} does not answer: {reason}")
+            project.say_silent(seen.engine)
             parts = [i for i in seen.engine.instances if i.role in ("registrator", "balancer")]
             agents = tuple([await _agent(observer, part) for part in parts])
             kind = registries.settings(project.stack).kind

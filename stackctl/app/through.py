@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -57,17 +60,26 @@ class Through:
             inner = (_inner_port(service),) if _streamed(service) else (HTTP, HTTPS)
             for port in (balancer.ports[number] for number in inner if number in balancer.ports):
                 tls = balancer.ports.get(HTTPS) == port
-                met = await asyncio.to_thread(self._entry, service, host, port, tls, asyncio.get_running_loop())
+                loop = asyncio.get_running_loop()
+                with _wanted(LONGEST) as going:
+                    met = await asyncio.to_thread(self._entry, service, host, port, tls=tls, loop=loop, going=going)
                 found.setdefault(f"entry {host}:{port}", {})[service.name] = met
         return found
 
     def _entry(
-        self, service: RoutedService, host: str, port: int, tls: bool, loop: asyncio.AbstractEventLoop
+        self,
+        service: RoutedService,
+        host: str,
+        port: int,
+        *,
+        tls: bool,
+        loop: asyncio.AbstractEventLoop,
+        going: Callable[[], bool],
     ) -> Traffic:
         expected = self._expected(service)
         if not _streamed(service):
             way = _way(service, host, port, host, tls=tls)
-            return traffic(way, self.token, expected=expected, most=self._most(service))
+            return traffic(way, self.token, expected=expected, most=self._most(service), going=going)
 
         def count() -> Mapping[str, int]:
             asked = asyncio.run_coroutine_threadsafe(self.probe.ask("connections"), loop)
@@ -96,6 +108,16 @@ class Through:
 
     def _catalog(self, name: str) -> Catalog:
         return self.seen.catalogs.get(name, Catalog(name))
+
+
+@contextlib.contextmanager
+def _wanted(seconds: float) -> Iterator[Callable[[], bool]]:
+    """Whether to go on: for so long, and while somebody waits; a thread can't be cancelled, and would keep Ctrl-C."""
+    deadline, over = time.monotonic() + seconds, threading.Event()
+    try:
+        yield lambda: not over.is_set() and time.monotonic() < deadline
+    finally:
+        over.set()
 
 
 def _streamed(service: RoutedService) -> bool:

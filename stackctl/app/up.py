@@ -54,7 +54,10 @@ def _refuse_second(project: Project) -> None:
         name, there = project.stack.name, project.elsewhere.engine
         message = f"{name} runs on {there} already"
         raise UsageError(
-            "stack-elsewhere", message, hint=f"`stackctl down {name}` first; without --engine it stays there"
+            "stack-elsewhere",
+            message,
+            where=project.stack.origin,
+            hint=f"`stackctl down {name}` first; without --engine it stays there",
         )
 
 

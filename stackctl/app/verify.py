@@ -11,7 +11,7 @@ from stackctl.app.observing import Observer
 from stackctl.app.project import Project
 from stackctl.domain.verdict import Judgement, Verdict
 
-IMPATIENT = 30.0  # seconds in which something must hold, agreement or difference
+IMPATIENT = 30.0  # seconds in which something must begin to hold, agreement or difference
 
 
 def verify(
@@ -33,7 +33,7 @@ def verify(
             return await converge(
                 observer,
                 project.goal(),
-                timeout=IMPATIENT if timeout is None else timeout,
+                timeout=IMPATIENT + stable if timeout is None else timeout,
                 window=stable,
                 patient=timeout is not None,
                 on_judgement=on_judgement,

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from stackctl.app.locking import locked
 from stackctl.domain.deployed import Canary, Deployed
-from stackctl.domain.stack import ImageSource
+from stackctl.domain.stack import EngineKind, ImageSource
 
 T = TypeVar("T")
+LOCK = "lock"
 KEPT = "previous"  # the folder of the files that an unfinished change started from
 # These hold the registry's password, the entry's key, or what the spec says of services' environments.
 PRIVATE = ("compose.yaml", "update.yaml")
@@ -38,15 +38,20 @@ class Workspace:
         return self.folder / "manifest.json"
 
     def engine(self) -> str:
-        """The engine that the stack was launched on from here; empty where it was not."""
+        """The engine that the stack was launched on from here; empty where it was not, or nobody knows that engine."""
         try:
-            return str(json.loads(self.manifest.read_text()).get("engine", ""))
+            found = json.loads(self.manifest.read_text()).get("engine")
         except (OSError, ValueError, AttributeError):
             return ""
+        return found if found in get_args(EngineKind) else ""
 
     def replicas(self) -> Mapping[str, int]:
         """Replicas by service as the last `up` or `scale` left them; empty where nothing was launched from here."""
         return self._remembered("replicas", int)
+
+    def images(self) -> Mapping[str, str]:
+        """Images by workload as the last launch had them; empty where nothing was launched from here."""
+        return self._remembered("images", str)
 
     def told(self) -> Mapping[str, str]:
         """Digests of what running parts were told last, by workload; empty where nothing was launched from here."""
@@ -70,7 +75,10 @@ class Workspace:
     def read(self, names: Iterable[str]) -> Mapping[str, str | None]:
         """The texts of files by relative path; None for one that is not there."""
         paths = {name: self.folder / name for name in names}
-        return {name: path.read_text() if path.exists() else None for name, path in paths.items()}
+        return {
+            name: path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+            for name, path in paths.items()
+        }
 
     @property
     def unfinished(self) -> bool:
@@ -102,9 +110,9 @@ class Workspace:
         for name, text in files.items():
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists() or path.read_text() != text:
+            if not path.exists() or path.read_bytes() != text.encode():
                 beside = path.with_name(f".{path.name}.new")
-                beside.write_text(text)
+                beside.write_bytes(text.encode())
                 beside.chmod(0o755 if text.startswith("#!") else 0o600 if path.name in PRIVATE else 0o644)
                 beside.replace(path)
 
@@ -114,9 +122,18 @@ class Workspace:
         with contextlib.suppress(OSError):
             self.folder.parent.rmdir()
 
-    def lock(self, command: str) -> AbstractContextManager[None]:
-        """One changing command a stack; raises `StackctlError` (`stack-locked`) naming the holder."""
-        return locked(self.folder / "lock", command, "stack")
+    @contextlib.contextmanager
+    def lock(self, command: str) -> Iterator[None]:
+        """One changing command a stack; raises `StackctlError` (`stack-locked`) naming the holder.
+
+        A command that came to nothing leaves nothing: where the lock is all that is there, the folder goes with it.
+        """
+        with locked(self.folder / LOCK, command, "stack"):
+            try:
+                yield
+            finally:
+                if [path.name for path in self.folder.glob("*")] == [LOCK]:
+                    self.remove()
 
 
 def deployed_from_json(data: Mapping[str, Any]) -> Deployed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,6 +12,7 @@ from typing import Literal
 SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}\Z")
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 
+_ENDPOINT = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)\]|(?P<four>[0-9.]+)):(?P<port>[0-9]{1,5})\Z")
 _TASK = re.compile(r"(.+\.\d+)\.[a-z0-9]{25}\Z")
 
 
@@ -45,9 +46,11 @@ class Endpoint:
 
     @classmethod
     def parse(cls, text: str) -> Endpoint:
-        """`192.0.2.1:80` or `[2001:db8::1]:80`."""
-        address, _, port = text.rpartition(":")
-        return cls(address.removeprefix("[").removesuffix("]"), int(port))
+        """`192.0.2.1:80` or `[2001:db8::1]:80`, and nothing that merely resembles them; else a ValueError."""
+        written = _ENDPOINT.match(text)
+        if not written:
+            raise ValueError(f"{text!r} is not written as 192.0.2.1:80 or [2001:db8::1]:80")
+        return cls(written["six"] or written["four"], int(written["port"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,11 @@ class Instance:
         """What explains it: its state, or its health when that is what is wrong; and why, where the engine says so."""
         word = self.health if self.state == "running" and self.health not in ("none", "healthy") else self.state
         return f"{word} ({self.trouble})" if self.trouble else word
+
+
+def steadiest(instances: Iterable[Instance]) -> tuple[Instance, ...]:
+    """In the order in which they are kept: those that serve first, and among them the oldest."""
+    return tuple(sorted(instances, key=lambda i: (not i.serving, i.created, i.id)))
 
 
 @dataclass(frozen=True, slots=True)

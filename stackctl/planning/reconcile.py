@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from stackctl.domain.desired import SPREAD, Desired, Workload
-from stackctl.domain.instance import EngineState, Instance
+from stackctl.domain.instance import EngineState, Instance, steadiest
 from stackctl.domain.plan import Operation, Plan, Verb
 from stackctl.planning.placement import Place, load_of, number_of, places
 
@@ -78,11 +78,14 @@ def _workload(
 
 def _service(workload: Workload, existing: tuple[Instance, ...], new: Iterator[Place]) -> Iterator[Operation]:
     reasons = {instance.id: _outdated(workload, instance) for instance in existing}
-    current = [instance for instance in existing if not reasons[instance.id]]
+    current = steadiest(instance for instance in existing if not reasons[instance.id])
     outdated = [instance for instance in existing if reasons[instance.id]]
     kept = current[: workload.replicas]
     for instance in kept:
         yield from _revive(instance)
+    for instance in outdated:
+        if instance.state == "paused":  # nothing can be launched beside it, nor can it be told to end
+            yield _operation("unpause", instance, "it is paused, and has to leave")
     missing = workload.replicas - len(kept)
     replaced = min(missing, len(outdated))
     for instance in outdated[:replaced]:
@@ -97,7 +100,7 @@ def _service(workload: Workload, existing: tuple[Instance, ...], new: Iterator[P
         surplus = position < len(outdated) - replaced
         cause = f"the stack wants {workload.replicas}" if surplus else reasons[instance.id]
         yield _operation("drain", instance, cause)
-    yield from _surplus(workload, tuple(current[workload.replicas :]), len(current))
+    yield from _surplus(workload, current[workload.replicas :], len(current))
 
 
 def _outdated(workload: Workload, instance: Instance) -> str:
@@ -115,7 +118,7 @@ def _revive(instance: Instance) -> Iterator[Operation]:
 
 
 def _surplus(workload: Workload, surplus: tuple[Instance, ...], count: int) -> Iterator[Operation]:
-    """Newest first: the oldest have proven themselves the longest."""
+    """Of services those that do not serve, then the newest: the oldest have proven themselves the longest."""
     verb: Verb = "drain" if workload.role == "service" else "remove"
     for instance in reversed(surplus):
         yield _operation(verb, instance, f"{workload.name} has {_count(count)}, the stack wants {workload.replicas}")

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from stackctl.domain.instance import EngineState, Instance, Run
 from stackctl.domain.observation import Observation
-from stackctl.domain.verdict import Expectation, ExpectedService, Layer, ServiceVerdict
+from stackctl.domain.plan import Plan
+from stackctl.domain.verdict import Expectation, ExpectedService, Judgement, Layer, ServiceVerdict
 
 OVER = ("exited", "dead", "restarting", "removing")
 NO_RUN = Run()
@@ -79,6 +80,27 @@ def lacking(
             unmet = [way for way, met in verdict.traffic.items() if not met.by_instance.get(id)]
             if unmet or len(verdict.traffic) < 2 * expectation.balancers:
                 return Failure(id, "traffic", f"it answered nothing through {', '.join(unmet) or 'every way in'}")
+    return None
+
+
+def not_succeeded(plan: Plan, goal: Expectation, judgement: Judgement, seen: EngineState) -> Failure | None:
+    """Why what leaves by this plan can't leave yet: what stays of its service does not serve.
+
+    Where nothing was made to take over, and what leaves does not serve either, nobody is missed. Canaries are counted,
+    and take over for nobody.
+    """
+    for service, verdict in zip(goal.services, judgement.services, strict=True):
+        leaving = {o.instance for o in plan.of("drain") if o.service == service.name}
+        staying = [instance for instance in seen.of(service.name) if instance.id not in leaving]
+        if not leaving or not service.replicas:
+            continue
+        failure = lacking((i.id for i in staying if not i.canary), goal, service, verdict, traffic=True)
+        if len(staying) < service.replicas:
+            failure = Failure("", "engine", f"{service.name} has {len(staying)} that stay, and {service.replicas} must")
+        made = any(o.service == service.name for o in plan.of("create", "start", "unpause"))
+        served = any(lacking((id,), goal, service, verdict, traffic=True) is None for id in sorted(leaving))
+        if failure and (made or served):
+            return failure
     return None
 
 

@@ -12,7 +12,7 @@ from itertools import islice
 
 from stackctl.domain.balancer import backends
 from stackctl.domain.catalog import Catalog, CatalogEntry, passing, servable
-from stackctl.domain.instance import Endpoint, EngineState
+from stackctl.domain.instance import Endpoint, EngineState, steadiest
 from stackctl.domain.observation import BalancerSeen, Observation, Resolved, Traffic
 from stackctl.domain.verdict import (
     Divergence,
@@ -44,9 +44,9 @@ def judge(expectation: Expectation, seen: Observation) -> Judgement:
 
 
 def desired_ids(stack: str, service: ExpectedService, engine: EngineState) -> tuple[str, ...]:
-    """The ids that must serve: existing instances, oldest first, then the names that new ones would get."""
-    staying = (instance for instance in engine.of(service.name) if instance.state != "removing")
-    existing = tuple(staying)[: service.replicas]
+    """The ids that must serve: existing instances that stay, oldest first, then the names that new ones would get."""
+    staying = steadiest(instance for instance in engine.of(service.name) if instance.state != "removing")
+    existing = tuple(sorted(staying[: service.replicas], key=lambda instance: (instance.created, instance.id)))
     new = places(stack, service.name, service.nodes, existing, load_of(engine))
     return (*(i.id for i in existing), *(place.id for place in islice(new, service.replicas - len(existing))))
 
@@ -102,7 +102,7 @@ def _engine(
     draining: Mapping[str, str],
 ) -> Divergence | None:
     if not service.replicas and not serving:
-        return Divergence("engine", reason="0 instances are wanted: there is nothing to prove")
+        return Divergence("engine", reason="0 instances are wanted: there is nothing to prove", lasting=True)
     if engine.unreachable and service.given is None:  # nobody knows what runs there, and so nothing is proven
         words = [f"{node} does not answer: {reason}" for node, reason in sorted(engine.unreachable.items())]
         missing = tuple(sorted(id for id in desired if id not in serving))
@@ -146,12 +146,30 @@ def _registry(
                 words.append(f"{id} {_absence(present.get(id))}")
         words += [f"{id} is registered and no such instance serves" for id in difference.extra if id not in serving]
         return Divergence("registry", difference.missing, difference.extra, "; ".join(words + ill), lasting=fixed)
+    if strange := _strange(serving, catalog):
+        words = [f"{id} {why}" for id, why in sorted(strange.items())]
+        return Divergence("registry", (), tuple(sorted(strange)), "; ".join(words))
     if seen.weakened:
         # The catalog is right, but not as safe as the stack wants it: one more loss, and nobody leads any more.
         parts = ", ".join(seen.weakened)
         reason = f"{parts} can't do their part in the registry yet: another loss would be the loss of all"
         return Divergence("registry", reason=reason)
     return None
+
+
+def _strange(serving: Members, catalog: Catalog) -> Mapping[str, str]:
+    """What passes beside the instances' own registrations, by the registration's id, and why it is none of them.
+
+    Whoever asks the registry is led there.
+    """
+    aside = [item for item in catalog.set_aside if item.passing and item.id not in serving]
+    found = {item.id: f"is registered, and its values can't be used: {item.reason}" for item in aside}
+    known: dict[str, str] = {}
+    for entry in sorted(passing(catalog.entries), key=lambda e: not e.owner):  # who has an owner was there by right
+        if entry.id in known and not entry.owner:
+            found[entry.registration] = f"is a second registration of {entry.id}, beside {known[entry.id]}"
+        known.setdefault(entry.id, entry.registration)
+    return found
 
 
 def _absence(entry: CatalogEntry | None) -> str:

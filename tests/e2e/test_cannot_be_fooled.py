@@ -52,6 +52,16 @@ def test_ghost(running: Scenario) -> None:
         running.consul("PUT", "/v1/agent/service/deregister/ghost")
 
 
+@pytest.mark.parametrize("body", [{}, {"Address": "db.local", "Port": 80}], ids=["no port", "a name"])
+def test_ghost_without_an_endpoint(running: Scenario, body: dict[str, object]) -> None:
+    """(c) A ghost that no balancer would take is extra too: whoever else asks the registry is led there."""
+    running.consul("PUT", "/v1/agent/service/register", {"ID": "ghost", "Name": "web", **body})
+    try:
+        running.diverges("registry", extra=("ghost",))
+    finally:
+        running.consul("PUT", "/v1/agent/service/deregister/ghost")
+
+
 def remove_server_line(running: Scenario, number: int) -> str:
     """Take one instance's server line out of the balancer's file; returns the file as it was."""
     before = running.inside("lb", "cat", "/run/stackctl/nginx.conf")

@@ -68,6 +68,24 @@ def test_life(scenario: Scenario) -> None:
     assert scenario.containers() == [] and scenario.client.volumes.list(filters=own) == []
 
 
+def test_life_without_password(scenario: Scenario) -> None:
+    """Without a password the stack is proven, grows, and gets another master, as with one."""
+    redis_stack(scenario, "webapp", "self")
+    scenario.spec.write_text(scenario.spec.read_text().replace(', password: "pa$$wor&d"', ""))
+    scenario.stackctl("up", timeout=600)
+    assert scenario.inside("redis-1", "redis-cli", "-h", "redis-2", "-e", "config", "get", "requirepass").split() == [
+        "requirepass"
+    ]
+    scenario.stackctl("scale", "webapp=4")
+    old = master(scenario)
+    scenario.container(old).kill()
+    eventually(lambda: master(scenario) not in ("", old), "another master")
+    (webapp,) = scenario.verify("--timeout", "30s")["services"]
+    assert webapp["layers"]["registry"] == [scenario.id("webapp", number) for number in (1, 2, 3, 4)]
+    scenario.stackctl("up")
+    assert "replica" in scenario.stackctl("status").stdout and master(scenario) not in ("", old)
+
+
 def test_orphans_are_reaped(running: Scenario) -> None:
     """The heartbeat is process 1 of its container: what is left to it does not stay as a zombie."""
     running.inside("webapp", "sh", "-c", "(sleep 0.2 &)")

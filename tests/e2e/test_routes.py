@@ -158,7 +158,9 @@ def test_registered_by_hand(routes: Routes) -> None:
     routes.stackctl("register", "docs", "docs-1", where, "--meta", "route=/docs", "--check-http", "/healthz")
     routes.stackctl("register", f"raw-{routes.spare}", "raw-1", where, "--tag", "tcp")
     routes.stackctl("register", "rival", "rival-1", where, "--meta", "route=/api")
-    routes.stackctl("register", "odd", "odd-1", where, "--meta", "route=/x;}")
+    routes.stackctl("register", "odd", "odd-1", where, "--meta", "route=/x;}", code=2)
+    odd = {"ID": "odd-1", "Name": "odd", "Address": where.removesuffix(":80"), "Port": 80, "Meta": {"route": "/x;}"}}
+    routes.consul("PUT", "/v1/agent/service/register", odd)  # others ask nobody
     inner = routes.container("inner").attrs["Config"]["Hostname"]
     eventually(lambda: inner in routes.page("/docs/a")[1], "the path of a service registered by hand")
     eventually(lambda: inner in routes.get(f"http://127.0.0.1:{routes.spare}/")[1], "its tcp port")

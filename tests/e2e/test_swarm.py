@@ -212,6 +212,8 @@ def test_the_node_of_consuls_leader_dies_and_comes_back(swarm: Swarm) -> None:
     """It has instances, leads Consul, and is one of three managers: the entry answers all the time, the proof through
     another manager names the node, and holds again by itself when it is back."""
     swarm.lab.stackctl("up", "3", "--swarm", "--managers", "3")
+    swarm.stackctl("scale", "web=6")  # of two, a Swarm may have put both on one node: then nobody would remain
+    assert len({task["node"] for task in swarm.tasks("web")}) > 1
     leader = swarm.stackctl("status", "--format", "json").json["consul"]["leader"]
     (at,) = {task["node"] for task in swarm.tasks(leader)}
     swarm.fails(next(n for n in (1, 2, 3) if swarm.lab.context(n) == at), "stop", "start")

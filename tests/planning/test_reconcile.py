@@ -57,6 +57,23 @@ def test_drain_newest_first() -> None:
     ]
 
 
+def test_drain_who_does_not_serve_first() -> None:
+    """The oldest is no use where it does not serve."""
+    assert plan(1, web(1, health="unhealthy"), web(2), web(3, state="exited")) == [
+        "drain    shop-web-3  (web has 3 instances, the stack wants 1)",
+        "drain    shop-web-1  (web has 3 instances, the stack wants 1)",
+    ]
+
+
+def test_replace_a_paused_one() -> None:
+    """It goes on, because nothing can be launched beside it otherwise."""
+    assert plan(1, web(1, digest="old", state="paused")) == [
+        "unpause  shop-web-1  (it is paused, and has to leave)",
+        "create   shop-web-2  (replaces shop-web-1, whose definition changed)",
+        "drain    shop-web-1  (the definition of web changed)",
+    ]
+
+
 def test_replace() -> None:
     """An instance of an old definition gets its replacement before it is drained."""
     assert plan(1, web(1, digest="old")) == [

@@ -7,8 +7,10 @@ from dataclasses import replace
 from stackctl.domain.catalog import Catalog, SetAside
 from stackctl.domain.instance import EngineState, Run
 from stackctl.domain.observation import Observation, Traffic
+from stackctl.domain.plan import Operation, Plan
+from stackctl.domain.verdict import Expectation
 from stackctl.planning.expected import expectation
-from stackctl.verifying.joining import broken, lacking, refused
+from stackctl.verifying.joining import broken, lacking, not_succeeded, refused
 from stackctl.verifying.judge import judge
 from tests.building import backends, endpoint, instance, observation, stack, traffic
 
@@ -72,3 +74,44 @@ def test_set_aside() -> None:
     aside = Catalog("web", set_aside=(SetAside("shop-web-3", "web", "the weight 'x' is no number"),))
     seen = replace(observation(1, 2), catalogs={"web": aside})
     assert str(refused(NEW, WEB, seen)) == "shop-web-3 at registry: it is set aside: the weight 'x' is no number"
+
+
+def drains(*numbers: int, made: str = "") -> Plan:
+    """A plan that takes these away, and perhaps makes another one."""
+    leaving = (Operation("drain", "web", f"shop-web-{number}", "cause") for number in numbers)
+    return Plan("shop", (*((Operation("create", "web", made, "cause"),) if made else ()), *leaving))
+
+
+def holds(plan: Plan, goal: Expectation, seen: Observation) -> str:
+    return str(not_succeeded(plan, goal, judge(goal, seen), seen.engine))
+
+
+def test_who_stays_serves() -> None:
+    """What serves leaves only while what stays serves too, whoever made it and whenever."""
+    one, seen = expectation(stack(1)), observation(1, 2, 3)
+    assert holds(drains(2, 3), one, seen) == "None"
+    ill = replace(seen, engine=EngineState((instance(1, health="unhealthy"), instance(2), instance(3))))
+    assert holds(drains(2, 3), one, ill).startswith("shop-web-1 at engine: ")
+    failing = {"web": replace(traffic(2, 3), failed={str(endpoint(1)): 4})}
+    assert holds(drains(2, 3), one, replace(seen, entries={"entry 127.0.0.1:8080": failing})).startswith(
+        "shop-web-1 at traffic: "
+    )
+    assert "has 0 that stay, and 1 must" in holds(drains(1, 2, 3), one, seen)
+
+
+def test_canaries_are_counted() -> None:
+    """They are among those that the stack wants, and whether they serve is their deployment's affair."""
+    canary = replace(instance(1, health="unhealthy"), canary=25)
+    seen = replace(observation(1, 2, 3), engine=EngineState((canary, instance(2), instance(3))))
+    assert holds(drains(3), expectation(stack(2)), seen) == "None"
+    assert "has 2 that stay, and 3 must" in holds(drains(3), expectation(stack(3)), seen)
+
+
+def test_who_is_not_missed() -> None:
+    """What does not serve leaves at once, unless something was made in its place: that must serve first."""
+    one = expectation(stack(1))
+    ill = EngineState((instance(1, health="unhealthy"), instance(2, state="restarting")))
+    seen = replace(observation(1, 2), engine=ill)
+    assert holds(drains(2), one, seen) == "None"
+    assert holds(drains(2, made="shop-web-1"), one, seen).startswith("shop-web-1 at engine: ")
+    assert holds(drains(1, 2), expectation(stack(0)), seen) == "None"

@@ -273,3 +273,42 @@ def test_names_on_every_node() -> None:
         seen = replace(observation(1, 2), resolved={"web": (right, other)})
         found = judge(wanted, seen).services[0].divergence
         assert (found and found.reason) == reason and (found is None or found.layer == "dns")
+
+
+def test_ghosts_whose_values_are_set_aside() -> None:
+    """What passes in the registry is extra there, though no balancer would take it: others ask the registry too."""
+    ghost = SetAside("ghost", "web", "port 0 is not between 1 and 65535")
+    catalog = Catalog("web", (entry(1), entry(2)), (ghost,))
+    found = divergence(replace(observation(1, 2), catalogs={"web": catalog}), 2)
+    assert found is not None
+    assert (found.layer, found.missing, found.extra) == ("registry", (), ("ghost",))
+    assert "port 0" in found.reason
+    failing = replace(catalog, set_aside=(replace(ghost, passing=False),))
+    assert divergence(replace(observation(1, 2), catalogs={"web": failing}), 2) is None
+
+
+def test_registered_twice() -> None:
+    """A second registration of an instance is extra under its own id: who is asked twice as often is not served as
+    wanted. The ports of one instance that its registrator wrote under one name are not."""
+    copy = replace(entry(1), registration="copy", owner="")
+    seen = observation(1, 2)
+    found = divergence(replace(seen, catalogs={"web": Catalog("web", (copy, entry(1), entry(2)))}), 2)
+    assert found is not None
+    assert (found.layer, found.missing, found.extra) == ("registry", (), ("copy",))
+    assert found.reason == "copy is a second registration of shop-web-1, beside shop-web-1"
+    owned = replace(entry(1), registration="shop-web-1:81")
+    assert divergence(replace(seen, catalogs={"web": Catalog("web", (owned, entry(1), entry(2)))}), 2) is None
+
+
+def test_nothing_is_wanted() -> None:
+    """Of nothing there is no proof, however long one waits for it."""
+    found = divergence(Observation(0.0, EngineState()), 0)
+    assert found is not None
+    assert (found.layer, found.lasting) == ("engine", True)
+
+
+def test_the_steadiest_stay() -> None:
+    """Of too many, those that serve are wanted, and among them the oldest."""
+    service = expectation(2).services[0]
+    state = EngineState((instance(1, health="unhealthy"), instance(2), instance(3), instance(4)))
+    assert desired_ids("shop", service, state) == ("shop-web-2", "shop-web-3")
