@@ -18,9 +18,11 @@ def command(context: click.Context, stack: str | None, format_: str) -> None:
     from stackctl.report.table import Table
 
     project = open_project(context, stack)
-    listed = ps(project)
+    found = ps(project)
+    listed = found.instances
     if format_ == "json":
-        click.echo(document("ps", {"stack": project.stack.name, "instances": [item.to_json() for item in listed]}))
+        content = {"stack": project.stack.name, "instances": [item.to_json() for item in listed]}
+        click.echo(document("ps", {**content, "unreachable": dict(found.unreachable)}))
     else:
         several = any(item.instance.node for item in listed)
         titles = ("instance", *(("node",) if several else ()), "service", "role", "state", "endpoint", "ports", "age")

@@ -34,10 +34,12 @@ def command(
     progress: str,
     quiet: bool,
 ) -> None:
-    from stackctl.app.registering import asked, register
+    from stackctl.app.asked import asked
+    from stackctl.app.registering import register
     from stackctl.domain.stack import Check
 
-    check = Check("http" if check_http else "tcp", check_http or "/", interval, check_timeout, deregister_after)
+    kind, path = ("tcp", "/") if check_http is None else ("http", check_http)
+    check = Check(kind, path, interval, check_timeout, deregister_after)  # type: ignore[arg-type]
     stack, registration = asked(words, check, tags, metas)
     project = open_project(context, stack, progress, quiet)
     register(project, registration)

@@ -50,8 +50,8 @@ def _changes(words: list[str]) -> dict[str, int]:
     for word in words:
         name, _, number = word.partition("=")
         if not re.fullmatch(r"[0-9]{1,9}", number) or int(number) > MOST:
-            raise click.UsageError(f"{word!r}: the number of instances is a whole number from 0 to {MOST}")
+            raise click.BadParameter(f"the number of instances is a whole number from 0 to {MOST}", param_hint=word)
         if name in changes:
-            raise click.UsageError(f"{name!r} is given twice")
+            raise click.BadParameter(f"{name} is given twice", param_hint=word)
         changes[name] = int(number)
     return changes

@@ -16,19 +16,19 @@ from stackctl.cli.options import engine_option, formatted, open_project, stack_a
 def command(
     context: click.Context, stack: str | None, engine: str | None, format_: str, progress: str, quiet: bool
 ) -> None:
+    from stackctl.cli.telling import Answered
     from stackctl.errors import SpecError
-    from stackctl.report.json import document
+    from stackctl.report.json import document, problems_json
 
     try:
         project = open_project(context, stack, progress, quiet, engine)
         project.say_unsaid()
     except SpecError as error:
-        if format_ == "json":
-            problems = [
-                {"where": p.where, "path": p.path, "message": p.message, "hint": p.hint} for p in error.problems
-            ]
-            click.echo(document("validate", {"valid": False, "stack": None, "problems": problems}))
-        raise
+        if format_ != "json":
+            raise
+        found = {"id": error.id, "hint": error.hint, "problems": problems_json(error)}
+        click.echo(document("validate", {"valid": False, "stack": None, **found}))
+        raise Answered(error) from error
     if format_ == "json":
         click.echo(document("validate", {"valid": True, "stack": project.stack.name, "problems": []}))
     else:

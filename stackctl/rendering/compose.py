@@ -12,6 +12,7 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 
 from stackctl.domain.desired import Desired, Published, Workload
 from stackctl.domain.subnet import Subnet
+from stackctl.planning.volumes import named_volumes
 from stackctl.rendering.compose_words import environment, escape, escape_all, health, mapping
 
 HEADER = "# Rendered by stackctl from the spec; edits are overwritten by the next `stackctl up`.\n"
@@ -33,7 +34,7 @@ def compose_file(desired: Desired, builds: Mapping[str, str]) -> str:
 
 def compose_model(desired: Desired, builds: Mapping[str, str]) -> dict[str, Any]:
     """The Compose file as plain values."""
-    volumes: dict[str, Any] = {volume: {} for workload in desired.workloads for volume in workload.volumes}
+    volumes = dict.fromkeys(volume for workload in desired.workloads for volume in named_volumes(workload))
     configs = {
         _config_name(workload, target): {"content": _file(value)}
         for workload in desired.workloads

@@ -18,6 +18,13 @@ def render_file(
 
     Raises one of `TEMPLATE_FAILURES`; a name that nobody gives is an error.
     """
+    keys = {key: value for prefix in template.keys for key, value in values.get(prefix, {}).items()}
+    present = {name: tuple(members) for name, members in sorted(services.items()) if members}
+    return compiled(template.text).render(services=present, keys=keys)
+
+
+def compiled(text: str) -> jinja2.Template:
+    """The template, ready to be rendered. Raises one of `TEMPLATE_FAILURES`."""
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # not HTML
@@ -25,6 +32,4 @@ def render_file(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    keys = {key: value for prefix in template.keys for key, value in values.get(prefix, {}).items()}
-    present = {name: tuple(members) for name, members in sorted(services.items()) if members}
-    return environment.from_string(template.text).render(services=present, keys=keys)
+    return environment.from_string(text)

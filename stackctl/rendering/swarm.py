@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 from stackctl.domain.desired import Desired, Published, Workload
 from stackctl.planning.published import own_ports
 from stackctl.planning.swarm import Placement, placement
+from stackctl.planning.volumes import named_volumes
 from stackctl.rendering.compose_words import environment, escape_all, health, mapping
 
 STACK_FILE = "compose.yaml"
@@ -24,6 +25,7 @@ UPDATE_FILE = "update.yaml"
 HEADER = "# Rendered by stackctl from the spec; edits are overwritten by the next `stackctl up`.\n"
 VERSION = "3.12"  # the first with `start_interval`
 DOORS = ("registrator", "balancer")  # the parts that are asked from other nodes
+LONGEST_NAME = 64  # of a config or a secret
 TOKEN = "/etc/stackctl/token"
 # What is watched after each task that was started; one that ends meanwhile undoes the update.
 MONITOR = 5.0
@@ -53,12 +55,12 @@ def _model(stack: str, workloads: Iterable[Workload], parallel: int) -> dict[str
     for workload in workloads:
         for target, value in workload.configs.items():
             name = _name(workload, target)
-            named = {"name": f"{stack}_{name}-{_digest(value)}", "file": f"./{_path(workload, target)}"}
+            named = {"name": _called(stack, name, value), "file": f"./{_path(workload, target)}"}
             files[_kind(target)][name] = {**named, **own}
     if any(workload.role in DOORS for workload in workloads):
         # Made once, by hand or by `stackctl up`: it has to stay the same.
         files["configs"]["token"] = {"external": True, "name": f"{stack}_token"}
-    volumes = sorted({volume for workload in workloads for volume in workload.volumes})
+    volumes = sorted({volume for workload in workloads for volume in named_volumes(workload)})
     return {
         "version": VERSION,
         "services": {workload.name: _service(stack, workload, parallel) for workload in workloads},
@@ -185,6 +187,12 @@ def _path(workload: Workload, target: str) -> str:
 def _text(value: Any) -> str:
     """A config's content as it will lie in the container; what is no text becomes JSON."""
     return value if isinstance(value, str) else json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+def _called(stack: str, name: str, value: Any) -> str:
+    """What the Swarm calls a config of that content: the digest makes it its own, however little of the rest fits."""
+    tail = f"-{_digest(value)}"
+    return f"{stack}_{name}"[: LONGEST_NAME - len(tail)] + tail
 
 
 def _digest(value: Any) -> str:

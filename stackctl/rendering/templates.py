@@ -7,8 +7,17 @@ from pathlib import Path
 
 import jinja2
 
-# What a template of a user's may raise while it is rendered.
-TEMPLATE_FAILURES = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+# What a template of a user's may raise while it is compiled, to Python, and rendered.
+TEMPLATE_FAILURES = (
+    jinja2.TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 
 
 def environment(folder: Path, own: Mapping[str, str] | None = None) -> jinja2.Environment:

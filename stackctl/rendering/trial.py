@@ -12,6 +12,7 @@ from stackctl.domain.balancer import Backend, BalancerSettings, RoutedService, T
 from stackctl.domain.instance import Endpoint
 from stackctl.domain.registry import RegistrySettings
 from stackctl.domain.route import Route
+from stackctl.rendering.files import compiled
 from stackctl.rendering.nginx import OWN, render
 from stackctl.rendering.templates import TEMPLATE_FAILURES, environment
 from stackctl.spec.bundled import bundled
@@ -52,11 +53,33 @@ def flaw(text: str, names: Iterable[str] = ()) -> Flaw | None:
             config = render(template, SETTINGS, target, token="", run="/run/stackctl")
             if f'return 200 "{config.revision}' not in config.text or f"revision {config.revision}" not in config.text:
                 return Flaw(1, 'it does not extend "nginx.conf.j2", and does not serve its revision itself')
-    except jinja2.TemplateSyntaxError as error:
-        return Flaw(error.lineno, error.message or "a syntax error")
     except TEMPLATE_FAILURES as error:
-        return Flaw(line_of(error), str(error))
+        return _flaw(error)
     return None
+
+
+def flaw_of_file(text: str) -> Flaw | None:
+    """What is wrong with the template of another file, whoever and whatever will be registered."""
+    try:
+        compiled(text)
+    except TEMPLATE_FAILURES as error:
+        return _flaw(error)
+    return None
+
+
+def _flaw(error: Exception) -> Flaw:
+    match error:
+        case jinja2.TemplateSyntaxError():
+            return Flaw(error.lineno, error.message or "a syntax error")
+        case jinja2.TemplatesNotFound():
+            return Flaw(line_of(error), str(error))
+        case jinja2.TemplateNotFound():
+            return Flaw(line_of(error), f"there is no template {error.name!r}")
+        case RecursionError():
+            return Flaw(line_of(error), "it calls itself without end, or is nested too deeply")
+        case SyntaxError():
+            return Flaw(1, f"it can't be compiled: {error.msg}")  # the line would be that of generated code
+    return Flaw(line_of(error), str(error))
 
 
 def line_of(error: Exception) -> int:

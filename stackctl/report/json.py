@@ -8,11 +8,29 @@ from typing import Any
 
 from stackctl.domain.plan import Plan
 from stackctl.domain.verdict import ServiceVerdict, Verdict
+from stackctl.errors import SpecError, StackctlError
 
 
 def document(command: str, content: Mapping[str, Any]) -> str:
     """One JSON document of a command."""
     return json.dumps({"schema": f"stackctl/{command}/v1", **content}, indent=2)
+
+
+def error_json(error: StackctlError) -> dict[str, Any]:
+    """An error with the exit code that it leads to; of a spec with every problem found in it."""
+    content = {
+        "id": error.id,
+        "where": error.where,
+        "message": error.message,
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+    }
+    return content | ({"problems": problems_json(error)} if isinstance(error, SpecError) else {})
+
+
+def problems_json(error: SpecError) -> list[dict[str, str]]:
+    """What is wrong in a spec, one by one."""
+    return [{"where": p.where, "path": p.path, "message": p.message, "hint": p.hint} for p in error.problems]
 
 
 def verdict_json(stack: str, engine: str, verdict: Verdict) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ruamel.yaml import YAML
 
-from stackctl.domain.stack import Balancer, ConsulRegistry
+from stackctl.domain.stack import Balancer, ConsulRegistry, StaticRegistry
 from stackctl.planning.topology import topology
 from stackctl.rendering.compose import compose_file
 from tests.building import IMAGES, stack
@@ -45,6 +45,17 @@ def test_a_free_port_of_the_host() -> None:
     assert alone["ports"] == ["80"]
     told = stack(address="host", compose={"ports": ["127.0.0.1:9000:9000"]})
     assert parsed(compose_file(topology(told, IMAGES), {}))["services"]["web"]["ports"] == ["80", "127.0.0.1:9000:9000"]
+
+
+MOUNTS = ["data:/b", "files:/c:ro", "/etc:/e", "~/x:/x", "/anonymous"]
+LONG = [{"type": "volume", "source": "more", "target": "/d"}, {"type": "bind", "source": "/f", "target": "/f"}]
+
+
+def test_named_volumes_of_a_service_are_the_stacks() -> None:
+    """Compose refuses one that stands at a service alone; by the label it is found again, and removed where asked."""
+    told = stack(compose={"volumes": [*MOUNTS, *LONG, {"type": "volume", "target": "/g"}]})
+    model = parsed(compose_file(topology(replace(told, registry=StaticRegistry()), IMAGES), {}))
+    assert model["volumes"] == {name: {"labels": {"stackctl.stack": "shop"}} for name in ("data", "files", "more")}
 
 
 def test_digest_knows_what_matters() -> None:

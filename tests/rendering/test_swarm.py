@@ -43,6 +43,15 @@ def test_configs_lie_beside_it_and_are_named_by_their_content() -> None:
     assert names[0] == names[2] != names[1]
 
 
+def test_names_of_configs_fit_whatever_the_stack_is_called() -> None:
+    """A Swarm takes 64 characters; each content has a name of its own still."""
+    told = replace(stack(), name="s" * 40, balancer=Balancer(certificate=Certificate("chain", "key")))
+    model = YAML(typ="safe").load(files(told)[STACK_FILE])
+    names = [file["name"] for kind in ("configs", "secrets") for file in model[kind].values()]
+    assert max(map(len, names)) == 64 and len(set(names)) == len(names)
+    assert all(name.startswith(f"{'s' * 40}_") for name in names)
+
+
 def test_consul_keeps_no_address() -> None:
     """Nodes advertise what they get, the agents' names are their hosts', and no address is asked for."""
     config = files(stack())["configs/consul-1-agent.json"]
@@ -63,6 +72,16 @@ def test_ports_are_the_nodes_own() -> None:
     free = services(stack(2, address="host"))["web"]
     assert free["ports"] == [{"target": 80, "protocol": "tcp", "mode": "host"}]
     assert free["deploy"]["update_config"]["order"] == "start-first"
+
+
+def test_named_volumes_of_a_service_are_the_stacks() -> None:
+    """They stand beside its own, with its label."""
+    mounts = ["data:/b", {"type": "volume", "source": "more", "target": "/d"}, "/e:/e"]
+    found = YAML(typ="safe").load(files(stack(compose={"volumes": mounts}))[STACK_FILE])
+    assert {name: found["volumes"][name] for name in ("data", "more")} == {
+        name: {"labels": {"stackctl.stack": "shop"}} for name in ("data", "more")
+    }
+    assert "/e" not in found["volumes"] and found["services"]["web"]["volumes"] == mounts
 
 
 def test_the_users_braces_are_his() -> None:
