@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import signal
@@ -87,6 +88,32 @@ def test_paused(three: Scenario) -> None:
         report = during(three, lambda: three.container("web", 3).pause())
     assert idempotent(report) == 0, report.reasons
     assert report.lost <= CLIENTS, report.reasons
+
+
+def test_half_of_them_silent(three: Scenario) -> None:
+    """As many addresses as there are instances vanish at once, as with a machine, and the registry does not know yet:
+    who serves is asked in the end, whatever the turn, and no request is lost."""
+    network = three.client.networks.get(f"{three.name}_default").attrs["IPAM"]["Config"][0]["Subnet"]
+    vanished = [str(ipaddress.ip_network(network)[-number]) for number in (2, 3, 4)]
+    for address in vanished:
+        ghost = {"ID": f"at-{address}", "Name": "web", "Address": address, "Port": 80}
+        three.consul("PUT", "/v1/agent/service/register", ghost)
+
+    def listed() -> bool:
+        running = three.stackctl("config").stdout
+        return all(address in running for address in vanished)
+
+    def ask_often() -> None:
+        assert [three.page()[0] for _ in range(40)] == [200] * 40
+
+    try:
+        eventually(listed, "the vanished addresses to be in the running config")
+        report = under_load(three, ask_often, keep=True)
+    finally:
+        for address in vanished:
+            three.consul("PUT", f"/v1/agent/service/deregister/at-{address}")
+    assert dict(report.reasons) == {}, "not even a POST: it had reached nobody"
+    assert three.verify("--timeout", "30s")["converged"]
 
 
 def test_hanging(three: Scenario) -> None:

@@ -94,9 +94,11 @@ class Swarm:
             self.lab.stackctl(fault, str(number))
             eventually(lambda: self.misses(node, other), f"the proof to name {node}", timeout=90)
 
-        report = loaded_at(self.addresses[other - 1], PORT, lose, rate=60.0)
+        try:
+            report = loaded_at(self.addresses[other - 1], PORT, lose, rate=60.0)
+        finally:  # whatever was seen, the tests that follow need every node
+            self.lab.stackctl(end, str(number))
         assert idempotent(report) == 0, dict(report.reasons)
-        self.lab.stackctl(end, str(number))
         words = ("verify", "--timeout", "300s", "--format", "json")  # of which the Swarm may elect for minutes
         document = self.stackctl(*words, node=other, timeout=330).json
         print(f"{fault} {number}: converged after {document['converged_after_s']} s")
