@@ -22,7 +22,7 @@ DNS_NAME = rf"{LABEL}(\.{LABEL})*"
 ROUTE_PATH = r"/|(/[A-Za-z0-9._~:@+,=-]+)+/?"
 _URL_CHARACTER = r"[A-Za-z0-9._~:@!&*()+,=/-]|%[0-9A-Fa-f]{2}"
 URL_PATH = rf"/({_URL_CHARACTER})*(\?({_URL_CHARACTER}|\?)*)?"
-ROUTE = rf"host|(host|tls):{DNS_NAME}|tcp:[0-9]{{1,5}}|{ROUTE_PATH}"
+ROUTE = rf"host|(host|tls):{DNS_NAME}|tcp:(?!0+$)[0-9]{{1,5}}|{ROUTE_PATH}"
 KEY_PREFIX = r"(/[A-Za-z0-9._-]+)+"
 FILE_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 KEYS = r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/?"
@@ -226,10 +226,11 @@ def password(value: object) -> str:
     """A password that fits on a line of a config; a message never shows it."""
     if value in ("", None):  # a variable that is not set must not open what was meant to be closed
         raise Wrong("a password is wanted, and this is empty", "leave the key out, and nobody is asked for one")
-    secret = text(value)
-    if not re.fullmatch(PASSWORD, secret) or len(secret) > 128 or set(secret) & set("\"'\\#"):
+    if not isinstance(value, str):
+        raise Wrong("a text is wanted as a password, and YAML takes this for something else", "put it in quotes")
+    if not re.fullmatch(PASSWORD, value) or len(value) > 128 or set(value) & set("\"'\\#"):
         raise Wrong("a password of up to 128 printable characters is wanted, without spaces, quotes, \\ and #")
-    return secret
+    return value
 
 
 def image(value: object) -> str:

@@ -209,6 +209,14 @@ def test_redis_needs_no_password(load_text, said):
     assert load_text(f"{MINIMAL}registry:\n  redis: {said}\n").stack.registry == RedisRegistry(1, 3, 12.0, "/work", "")
 
 
+@pytest.mark.parametrize("written", ["12345", "1.50", "true", "[k3y]", "s p a c e"])
+def test_no_message_shows_a_password(problems, written):
+    """It is a secret before it is valid, too."""
+    (said,) = problems(f"{MINIMAL}registry:\n  redis: {{password: {written}}}\n")
+    assert "password" in said
+    assert written.strip("[]") not in said
+
+
 def test_byte_order_mark_is_no_error(load_text):
     """Some editors write one."""
     assert load_text(b"\xef\xbb\xbf" + MINIMAL.encode()).stack.name == "shop"

@@ -46,9 +46,9 @@ def test_patterns_are_whole_and_take_what_the_loader_takes():
     route, variable = schema["$defs"]["ServiceSpec"]["properties"]["route"]["anyOf"]
     interval, _ = schema["$defs"]["CheckSpec"]["properties"]["interval"]["anyOf"]
 
-    for good in ("/", "/api", "/api/", "host", "host:api.example.test", "tcp:9999"):
+    for good in ("/", "/api", "/api/", "host", "host:api.example.test", "tcp:9999", "tcp:80"):
         assert re.search(route["pattern"], good)
-    for bad in ("api", "/a b", "/a;", "host:", "tcp:x", "tcp:(1, 5)"):
+    for bad in ("api", "/a b", "/a;", "host:", "tcp:x", "tcp:0", "tcp:(1, 5)"):
         assert not re.search(route["pattern"], bad)
     assert re.search(variable["pattern"], "${ROUTE:-/}")
     assert re.search(interval["anyOf"][0]["pattern"], "1m30s")
