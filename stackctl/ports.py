@@ -165,6 +165,10 @@ class Services(Engine, Protocol):
         """Replace every task of a workload, although its definition is the same."""
         ...
 
+    def write_again(self, workload: str) -> None:
+        """Write a workload's service as it is, so that the Swarm looks at its tasks; none that it wants is replaced."""
+        ...
+
     def rollback(self, workload: str) -> None:
         """Back to what a workload was before its last update."""
         ...

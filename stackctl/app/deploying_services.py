@@ -16,6 +16,7 @@ from stackctl.app.launching import Waiting
 from stackctl.app.observing import Observer
 from stackctl.app.project import Project, complete
 from stackctl.app.registering import register_missing
+from stackctl.app.slots import one_task_a_slot
 from stackctl.app.up import UpResult
 from stackctl.app.updates import beginnings, given_up, settled
 from stackctl.app.waiting import led
@@ -138,7 +139,9 @@ class _Updating:
     async def _proven_again(self, observer: Observer, error: RolledBack) -> RolledBack:
         """The same error, once what was there before serves again; if it does not, that is said too."""
         timeout, window = self.waiting.timeout, self.waiting.stable
-        verdict = await converge(observer, self._goal(), timeout=timeout, window=window, patient=True)
+        engine, progress = self.asked.project.services, self.asked.project.progress
+        async with one_task_a_slot(engine, progress):
+            verdict = await converge(observer, self._goal(), timeout=timeout, window=window, patient=True)
         if verdict.outcome != "converged":
             error.hint += f"; it does not converge either: {first_difference(verdict)}"
         return error

@@ -12,6 +12,7 @@ from stackctl.app.observing import Observer
 from stackctl.app.project import Project
 from stackctl.app.registering import register_missing
 from stackctl.app.renewing_services import renew_servers
+from stackctl.app.slots import one_task_a_slot
 from stackctl.app.updates import beginnings, settled
 from stackctl.app.waiting import led
 from stackctl.domain.desired import Desired
@@ -53,7 +54,8 @@ async def launch_services(project: Project, desired: Desired, plan: Plan, waitin
         words = f"waiting for engine, registry, config and traffic to agree for {waiting.stable:g} s"
         project.progress.step("proof", words)
         goal = project.goal()
-        return await converge(observer, goal, timeout=waiting.timeout, window=waiting.stable, patient=True)
+        async with one_task_a_slot(engine, project.progress):
+            return await converge(observer, goal, timeout=waiting.timeout, window=waiting.stable, patient=True)
 
 
 def tell(project: Project, engine: Services, desired: Desired, plan: Plan) -> None:

@@ -136,6 +136,11 @@ class SwarmEngine:
         name = f"{self.stack}_{workload}"
         run("update-failed", ("service", "update", "--force", "--detach", "--no-resolve-image", name), name)
 
+    def write_again(self, workload: str) -> None:
+        """Write a service as it is, so that the Swarm looks at its tasks; none that it wants is replaced."""
+        name = f"{self.stack}_{workload}"
+        run("update-failed", ("service", "update", "--detach", "--no-resolve-image", name), name)
+
     def rollback(self, workload: str) -> None:
         """Back to what a service was before its last update."""
         name = f"{self.stack}_{workload}"

@@ -1,4 +1,4 @@
-"""Whether a Swarm has carried out the update of a service, or given it up. Pure."""
+"""Whether a Swarm has carried out the update of a service, or given it up, and what it has left behind. Pure."""
 
 from __future__ import annotations
 
@@ -35,3 +35,9 @@ def updated(digest: str, service: SwarmService, tasks: Sequence[Instance], began
         return Update(failed=True, reason=f"the Swarm stopped half-way ({service.message})")
     done = state not in UNDER_WAY and all(task.digest == digest for task in tasks)
     return Update(over=done and (bool(state) or not tasks))
+
+
+def doubled(service: SwarmService, tasks: Sequence[Instance]) -> bool:
+    """Whether a slot has two tasks of the service's definition, and the Swarm wants both and works on neither."""
+    slots = [task.id.rpartition(".")[0] for task in tasks if task.state == "running" and task.digest == service.digest]
+    return service.update not in UNDER_WAY and len(slots) > len(set(slots))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from stackctl.domain.swarm import SwarmService, UpdateState
-from stackctl.verifying.updated import Update, updated
+from stackctl.verifying.updated import Update, doubled, updated
 from tests.building import instance
 
 WEB = SwarmService("id", "shop_web", "web", "new", 2, "whoami:2", updated="now")
@@ -48,3 +48,15 @@ def test_rolled_back() -> None:
 def test_stopped_half_way() -> None:
     """An update that the Swarm paused has failed as well."""
     assert updated("new", replace(WEB, update="paused", message="update paused"), (), BEFORE).failed
+
+
+def test_two_tasks_in_a_slot() -> None:
+    """Two that the Swarm wants are one too many, once it works on the service no more."""
+    first, second = (replace(instance(1, digest="new"), id=f"shop_web.1.{task}") for task in "ab")
+    other = replace(first, id="shop_web.2.c")
+    back = replace(WEB, update="rollback_completed")
+    assert doubled(back, (first, second, other))
+    assert not doubled(back, (first, other))
+    assert not doubled(replace(WEB, update="updating"), (first, second))
+    for passing in (replace(second, state="removing"), replace(second, digest="old"), replace(second, state="created")):
+        assert not doubled(back, (first, passing))
