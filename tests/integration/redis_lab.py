@@ -72,9 +72,18 @@ class RedisLab:
 
     def start(self) -> None:
         """All of them at once, and well."""
-        for workload in planned.workloads(Stack(self.name, ()), self.registry, image("redis")):
-            self.addresses[workload.name] = f"{self.subnet}.{10 + len(self.addresses)}"
+        for workload in self.workloads():
             self.run(workload)
+        self.well()
+
+    def workloads(self) -> tuple[Workload, ...]:
+        """The nodes and the Sentinels, each with an address from here on."""
+        workloads = planned.workloads(Stack(self.name, ()), self.registry, image("redis"))
+        self.addresses = {workload.name: f"{self.subnet}.{10 + n}" for n, workload in enumerate(workloads)}
+        return workloads
+
+    def well(self) -> None:
+        """Wait for a master, a quorum and replicas that follow."""
         eventually("a master and a quorum", lambda: self.try_ask(lambda r: r.master(majority=True)), 30)
         eventually("its replicas follow", lambda: self.followers() == self.registry.replicas, 30)
 

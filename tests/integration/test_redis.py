@@ -19,6 +19,7 @@ from stackctl.agents import redis_cluster
 from stackctl.domain.catalog import Catalog, RegistryCheck
 from stackctl.domain.stack import RedisRegistry
 from stackctl.errors import StackctlError, Unreachable
+from stackctl.planning.redis import DOWN_AFTER
 from stackctl.registry.redis import Redis
 from tests.integration.lab import eventually
 from tests.integration.redis_lab import PASSWORD, RedisLab, redis_lab, registration
@@ -342,6 +343,38 @@ def test_whole_cluster_restarted(own: RedisLab) -> None:
     eventually("there is a master", lambda: own.master() == new, 20)
     eventually("it has its replica", lambda: own.followers() == 1, 20)
     assert own.ask(redis_cluster.weaknesses) == []
+
+
+def test_sentinels_start_first(tmp_path: Path) -> None:
+    """A master that comes later than its Sentinels is not taken for dead, and nobody is put in its place."""
+    lab = RedisLab(tmp_path, RedisRegistry(password=PASSWORD))
+    try:
+        nodes, sentinels = [], []
+        for workload in lab.workloads():
+            (sentinels if workload.role == "sentinel" else nodes).append(workload)
+        watching = [lab.run(workload) for workload in sentinels]
+        known = time.monotonic() + 2 * DOWN_AFTER / 1000
+        eventually("the Sentinels to have had time to miss the master", lambda: time.monotonic() > known)
+        for workload in nodes:
+            lab.run(workload)
+        lab.well()
+        assert lab.master() == "redis-1"
+        said = "".join(container.logs().decode() for container in watching)
+        assert said.count("+monitor master") == 3 and "down master" not in said
+    finally:
+        lab.close()
+
+
+def test_a_sentinel_that_waits_can_be_stopped(tmp_path: Path) -> None:
+    """Its container ends when it is told to, long before the engine would kill it."""
+    lab = RedisLab(tmp_path, RedisRegistry(password=PASSWORD))
+    try:
+        container = lab.run(lab.workloads()[-1])
+        eventually("it waits", lambda: "sleep" in str(container.top()["Processes"]))
+        container.stop(timeout=60)
+        assert container.wait()["StatusCode"] == 143
+    finally:
+        lab.close()
 
 
 def test_heartbeat(redis: RedisLab, tmp_path: Path) -> None:

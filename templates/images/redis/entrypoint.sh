@@ -9,6 +9,7 @@
 set -eu
 
 TOLD=/etc/stackctl
+PATIENCE=5 # seconds
 
 # Which node the most Sentinels call the master; nothing where none answers.
 current_master() {
@@ -35,6 +36,21 @@ start_redis() {
     exec redis-server /data/redis.conf
 }
 
+# Whether a Redis node answers, if only that it wants a password.
+answers() {
+    timeout 0.5 redis-cli -h "$1" ping >/dev/null 2>&1
+}
+
+# A Sentinel counts a master's silence from its own start: while the whole stack starts, it would replace one that is
+# about to come. One that does not come is not waited for long.
+await() {
+    trap 'exit 143' TERM # the first process of a container has no other way to end
+    deadline=$(($(date +%s) + PATIENCE))
+    until answers "$1" || [ "$(date +%s)" -ge "$deadline" ]; do
+        sleep 0.1
+    done
+}
+
 # A Sentinel remembers who is master and for what it has voted; who else is there it is told by the stack.
 start_sentinel() {
     master="${NODES%% *}"
@@ -53,6 +69,7 @@ start_sentinel() {
         echo "$epochs"
     } >/data/sentinel.conf.new
     mv /data/sentinel.conf.new /data/sentinel.conf
+    await "$master"
     exec redis-server /data/sentinel.conf --sentinel
 }
 
