@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from stackctl.app.project import Project
 from stackctl.app.through import Through
-from stackctl.domain.catalog import Catalog, CatalogEntry
+from stackctl.domain.catalog import Catalog, CatalogEntry, SetAside
 from stackctl.domain.instance import Endpoint, EngineState, Instance
 from stackctl.domain.observation import BalancerSeen, KeeperSeen, Observation, Resolved, Traffic
 from stackctl.errors import Leaderless, NotConverged, StackctlError, Unreachable
@@ -145,7 +145,7 @@ class Observer:
         """Set or lift the drain mark of a registration; raises `Unreachable` where the registry can't be told."""
         await self.ask("maintain", node=entry.holder, engine=engine, registration=entry.registration, reason=reason)
 
-    async def deregister(self, entry: CatalogEntry) -> None:
+    async def deregister(self, entry: CatalogEntry | SetAside) -> None:
         """Remove a registration; raises `Unreachable` where the registry can't be told."""
         await self.ask("deregister", node=entry.holder, registration=entry.registration)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from stackctl.app.draining import confirmed
 from stackctl.app.observing import Observer
 from stackctl.app.project import Project
-from stackctl.domain.catalog import CatalogEntry, Registration
+from stackctl.domain.catalog import CatalogEntry, Registration, SetAside
 from stackctl.domain.instance import EngineState, short_id
 from stackctl.errors import StackctlError, Unreachable, UsageError
 from stackctl.planning.registrations import missing
@@ -90,11 +90,13 @@ def deregister(project: Project, ids: Sequence[str]) -> None:
 
     async def run() -> None:
         async with Observer(project) as observer:
-            entries = await _entries(observer, ids)
+            entries, set_aside = await _registered(observer, ids)  # nobody serves those that are set aside
             # A mark is believed at once; a registry that has merely forgotten an instance which answers is doubted.
             await _marked(observer, entries, "it is being deregistered")
             for entry in entries:
                 await observer.deregister(entry)
+            for item in set_aside:
+                await observer.deregister(item)
 
     asyncio.run(run())
 
@@ -138,19 +140,30 @@ async def _marked(observer: Observer, entries: Sequence[CatalogEntry], reason: s
 
 
 async def _entries(observer: Observer, ids: Sequence[str]) -> list[CatalogEntry]:
-    """The registrations of these instances, whoever wrote them."""
-    seen = await observer.observe_everything()
-    entries = [entry for catalog in seen.values() for entry in catalog.entries]
+    """The registrations of these instances that can be served, whoever wrote them."""
+    entries, set_aside = await _registered(observer, ids)
+    for item in set_aside:
+        hint = f"nobody serves it; stackctl deregister {item.id} removes it"
+        raise UsageError("set-aside", f"{item.id} is set aside: {item.reason}", where=item.id, hint=hint)
+    return entries
+
+
+async def _registered(observer: Observer, ids: Sequence[str]) -> tuple[list[CatalogEntry], list[SetAside]]:
+    """The registrations of these instances, and those whose values can't be used."""
+    seen = (await observer.observe_everything()).values()
     stack = observer.project.stack.name
 
-    def words(entry: CatalogEntry) -> tuple[str, ...]:
-        return (entry.id, entry.registration, short_id(stack, entry.id))
+    def words(item: CatalogEntry | SetAside) -> set[str]:
+        return {item.id, item.registration, short_id(stack, item.id)}
 
-    found = [entry for entry in entries if any(word in ids for word in words(entry))]
+    entries = [entry for catalog in seen for entry in catalog.entries]
+    set_aside = [item for catalog in seen for item in catalog.set_aside]
+    everything: list[CatalogEntry | SetAside] = [*entries, *set_aside]
     for id in ids:
-        if not any(id in words(entry) for entry in found):
-            known = ", ".join(sorted({entry.id for entry in entries})) or "none"
+        if not any(id in words(item) for item in everything):
+            known = ", ".join(sorted({item.id for item in everything})) or "none"
             raise UsageError(
                 "no-such-instance", f"nothing is registered as {id!r}", where=id, hint=f"registered: {known}"
             )
-    return found
+    asked = set(ids)
+    return [e for e in entries if words(e) & asked], [item for item in set_aside if words(item) & asked]

@@ -101,12 +101,17 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A registered instance whose values may not reach a config, and why; `passing` is what the registry says of it."""
+    """A registered instance whose values may not reach a config, and why; `passing` is what the registry says of it.
+
+    `id` can be shown; `registration` is the id as the registry has it, `holder` as in `CatalogEntry`.
+    """
 
     id: str
     service: str
     reason: str
     passing: bool = True
+    registration: str = ""
+    holder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,8 @@ def catalog(service: str, answer: Any, index: int) -> Catalog:
         except ValueError as problem:
             id = str(raw["Service"]["ID"])
             safe = id if SAFE_ID.match(id) else ascii(id)
-            set_aside.append(SetAside(safe, service, str(problem), passing=not _failing(raw)))
+            holder, passing = str(raw["Node"].get("Node", "")), not _failing(raw)
+            set_aside.append(SetAside(safe, service, str(problem), passing, id, holder))
     return Catalog(service, tuple(entries), tuple(set_aside), index)
 
 

@@ -203,12 +203,8 @@ class Redis:
 
     async def _find(self, id: str) -> Member | None:
         for row in await self._master.do(self._rows):
-            try:
-                if redis_keys.registered(row).id == id:
-                    return row.member
-            except ValueError:
-                if row.member.name == id:
-                    return row.member
+            if redis_keys.id_of(row) == id:
+                return row.member
         return None
 
     async def _place(self, master: Node, registration: Registration) -> Member:

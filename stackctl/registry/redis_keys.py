@@ -102,9 +102,18 @@ def entries(rows: Iterable[Row]) -> tuple[tuple[CatalogEntry, ...], tuple[SetAsi
         try:
             found.append(entry(row))
         except ValueError as problem:
-            name = row.member.name
-            aside.append(SetAside(name if SAFE_ID.match(name) else ascii(name), row.member.service, str(problem)))
+            name, id = row.member.name, id_of(row)
+            safe = name if SAFE_ID.match(name) else ascii(name)
+            aside.append(SetAside(safe, row.member.service, str(problem), registration=id))
     return tuple(found), tuple(aside)
+
+
+def id_of(row: Row) -> str:
+    """By which a registration is removed: its own id, or its address where nothing beside that can be read."""
+    try:
+        return registered(row).id
+    except ValueError:
+        return row.member.name
 
 
 def entry(row: Row) -> CatalogEntry:

@@ -54,12 +54,15 @@ def test_ghost(running: Scenario) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"Address": "db.local", "Port": 80}], ids=["no port", "a name"])
 def test_ghost_without_an_endpoint(running: Scenario, body: dict[str, object]) -> None:
-    """(c) A ghost that no balancer would take is extra too: whoever else asks the registry is led there."""
+    """(c) A ghost that no balancer would take is extra too: whoever else asks the registry is led there. It can be
+    removed by the name that the proof tells, and not be drained, because nobody serves it."""
     running.consul("PUT", "/v1/agent/service/register", {"ID": "ghost", "Name": "web", **body})
     try:
         running.diverges("registry", extra=("ghost",))
+        assert "error[set-aside]" in running.stackctl("drain", "ghost", code=2).stderr
     finally:
-        running.consul("PUT", "/v1/agent/service/deregister/ghost")
+        running.stackctl("deregister", "ghost")
+    assert running.verify("--timeout", "15s")["converged"]
 
 
 def remove_server_line(running: Scenario, number: int) -> str:

@@ -40,7 +40,7 @@ def answer(**changes: Any) -> dict[str, Any]:
         "Weights": {"Passing": 1, "Warning": 1},
     }
     checks = [check("serfHealth", "passing"), check("service:web-1", "passing", "web-1")]
-    return {"Node": {"Address": "10.0.0.9"}, "Service": service | changes, "Checks": checks}
+    return {"Node": {"Node": "agent-1", "Address": "10.0.0.9"}, "Service": service | changes, "Checks": checks}
 
 
 def check(id: str, status: str, service: str = "", kind: str = "http", output: str = "asked") -> dict[str, Any]:
@@ -57,7 +57,7 @@ def entry(raw: dict[str, Any]) -> CatalogEntry:
 
 def test_an_entry() -> None:
     """What others registered is an entry under its own id, without an owner."""
-    expected = CatalogEntry("web-1", "web", Endpoint("10.0.0.2", 80), "web-1")
+    expected = CatalogEntry("web-1", "web", Endpoint("10.0.0.2", 80), "web-1", holder="agent-1")
     assert entry(answer()) == expected
 
 
@@ -138,7 +138,10 @@ def test_set_aside(changes: dict[str, Any]) -> None:
     """A value that may not reach a config sets its entry aside with a reason, and no other one."""
     found = consul_json.catalog("web", [answer(**changes), answer(ID="web-2")], 7)
     assert [each.id for each in found.entries] == ["web-2"]
-    assert found.set_aside[0].reason and found.set_aside[0].id.isprintable()
+    (aside,) = found.set_aside
+    assert aside.reason and aside.id.isprintable()
+    raw = answer(**changes)
+    assert (aside.registration, aside.holder) == (raw["Service"]["ID"], raw["Node"]["Node"]), "by which it is removed"
 
 
 @given(st.text("aZ0.:;{}$\n %é", max_size=9), st.integers(-9, 99999), st.text("09a\n", max_size=5))

@@ -80,6 +80,7 @@ def test_set_aside(bad: dict[str, str], reason: str) -> None:
     """What is no typed value is set aside, with the reason."""
     found, (aside,) = redis_keys.entries([row(**bad)])
     assert found == () and reason in aside.reason and aside.id == "10.0.0.1"
+    assert aside.registration == redis_keys.id_of(row(**bad)), "by which it is removed"
 
 
 def test_marks() -> None:
