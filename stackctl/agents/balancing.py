@@ -214,7 +214,7 @@ def _routed(state: State, catalog: Catalog) -> State:
         try:
             found = found or route_of_registration(name, entry.tags, dict(entry.meta), state.settings.domain)
         except ValueError as problem:
-            aside.append(SetAside(entry.id, name, str(problem), entry.passing, entry.registration, entry.holder))
+            aside.append(SetAside(entry.id, name, str(problem)))
     if found != state.routes.get(name):  # it asks for something else now: another chance
         state = replace(state, suspended=_without(state.suspended, name))
     routes = {**state.routes, name: found} if found else _without(state.routes, name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import runpy
 import sys
-from importlib import import_module
 
 
 def forbid(name: str) -> None:
@@ -22,7 +21,9 @@ def forbid(name: str) -> None:
 
 if __name__ == "__main__":
     forbid("_hashlib")  # the same library by another door, and `settings` has hashlib
-    if import_module("stackctl.agents.settings").known_registry().kind != "redis":
+    from stackctl.agents.settings import known_registry
+
+    if known_registry().kind != "redis":
         forbid("ssl")
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -90,12 +90,11 @@ def deregister(project: Project, ids: Sequence[str]) -> None:
 
     async def run() -> None:
         async with Observer(project) as observer:
-            entries, set_aside = await _registered(observer, ids)  # nobody serves those that are set aside
+            found = await _registered(observer, ids)
+            served = [item for item in found if isinstance(item, CatalogEntry)]
             # A mark is believed at once; a registry that has merely forgotten an instance which answers is doubted.
-            await _marked(observer, entries, "it is being deregistered")
-            for entry in entries:
-                await observer.deregister(entry)
-            for item in set_aside:
+            await _marked(observer, served, "it is being deregistered")
+            for item in found:
                 await observer.deregister(item)
 
     asyncio.run(run())
@@ -141,29 +140,30 @@ async def _marked(observer: Observer, entries: Sequence[CatalogEntry], reason: s
 
 async def _entries(observer: Observer, ids: Sequence[str]) -> list[CatalogEntry]:
     """The registrations of these instances that can be served, whoever wrote them."""
-    entries, set_aside = await _registered(observer, ids)
-    for item in set_aside:
-        hint = f"nobody serves it; stackctl deregister {item.id} removes it"
-        raise UsageError("set-aside", f"{item.id} is set aside: {item.reason}", where=item.id, hint=hint)
-    return entries
+    found = []
+    for item in await _registered(observer, ids):
+        if isinstance(item, SetAside):
+            hint = f"nobody serves it; stackctl deregister {item.id} removes it"
+            raise UsageError("set-aside", f"{item.id} is set aside: {item.reason}", where=item.id, hint=hint)
+        found.append(item)
+    return found
 
 
-async def _registered(observer: Observer, ids: Sequence[str]) -> tuple[list[CatalogEntry], list[SetAside]]:
-    """The registrations of these instances, and those whose values can't be used."""
+async def _registered(observer: Observer, ids: Sequence[str]) -> list[CatalogEntry | SetAside]:
+    """The registrations of these instances, also those whose values can't be used."""
     seen = (await observer.observe_everything()).values()
     stack = observer.project.stack.name
 
     def words(item: CatalogEntry | SetAside) -> set[str]:
         return {item.id, item.registration, short_id(stack, item.id)}
 
-    entries = [entry for catalog in seen for entry in catalog.entries]
-    set_aside = [item for catalog in seen for item in catalog.set_aside]
-    everything: list[CatalogEntry | SetAside] = [*entries, *set_aside]
+    everything: list[CatalogEntry | SetAside] = []
+    for catalog in seen:
+        everything += [*catalog.entries, *catalog.set_aside]
     for id in ids:
         if not any(id in words(item) for item in everything):
             known = ", ".join(sorted({item.id for item in everything})) or "none"
             raise UsageError(
                 "no-such-instance", f"nothing is registered as {id!r}", where=id, hint=f"registered: {known}"
             )
-    asked = set(ids)
-    return [e for e in entries if words(e) & asked], [item for item in set_aside if words(item) & asked]
+    return [item for item in everything if words(item) & set(ids)]
